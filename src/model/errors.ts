@@ -1,0 +1,60 @@
+// The one error shape of every program: what happened, why, and what to type next.
+import sqlstates from '../../protocol/sqlstates.json' with { type: 'json' }
+
+/** Names of the SQLSTATEs in protocol/sqlstates.json. */
+export type Condition = keyof typeof sqlstates
+
+export type ErrorReport = {
+  /** Five characters, PostgreSQL appendix A or our own class PI. */
+  sqlstate: string
+  /** Lower case, no full stop. */
+  message: string
+  /** Sentences. */
+  detail?: string
+  /** Sentences; only what the user can do. */
+  hint?: string
+}
+
+export class PginstallError extends Error {
+  readonly sqlstate: string
+  readonly detail: string | undefined
+  readonly hint: string | undefined
+
+  constructor(condition: Condition, message: string, more: { detail?: string; hint?: string; cause?: unknown } = {}) {
+    super(message, more.cause === undefined ? {} : { cause: more.cause })
+    this.name = 'PginstallError'
+    this.sqlstate = sqlstates[condition].sqlstate
+    this.detail = more.detail
+    this.hint = more.hint
+  }
+
+  is(condition: Condition): boolean {
+    return this.sqlstate === sqlstates[condition].sqlstate
+  }
+}
+
+/** What a wire or a terminal shows of any thrown value. An error that is not ours is a bug, and is reported as one. */
+export function reportError(thrown: unknown): ErrorReport {
+  if (!(thrown instanceof PginstallError)) {
+    return { sqlstate: sqlstates.internal_error.sqlstate, message: `unexpected failure: ${describeCause(thrown)}` }
+  }
+  const report: ErrorReport = { sqlstate: thrown.sqlstate, message: thrown.message }
+  if (thrown.detail !== undefined) report.detail = thrown.detail
+  if (thrown.hint !== undefined) report.hint = thrown.hint
+  return report
+}
+
+/** The words of a caught value, for the end of a `could not …: reason` message. */
+export function describeCause(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}
+
+/** The inverse of reportError, for a report that another program sent. An unknown SQLSTATE becomes internal_error. */
+export function errorFromReport(report: ErrorReport): PginstallError {
+  const condition = (Object.keys(sqlstates) as Condition[]).find((name) => sqlstates[name].sqlstate === report.sqlstate)
+  const { detail, hint } = report
+  return new PginstallError(condition ?? 'internal_error', report.message, {
+    ...(detail === undefined ? {} : { detail }),
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
