@@ -1,0 +1,54 @@
+// pginstall config: shows and changes settings.
+import type { Command } from 'commander'
+import { describeSetting, readSettingSources, type SettingName, settingName, writeRepositorySetting, writeSetting } from '../../adapters/settings.ts'
+import { PginstallError } from '../../model/errors.ts'
+import type { CliContext } from '../context.ts'
+
+type Options = { repository?: string; json?: boolean }
+
+export function addConfigCommand(program: Command, context: CliContext): void {
+  program
+    .command('config')
+    .description('show all settings, show one, or set one')
+    .argument('[key]', 'setting; "-" and "_" are the same')
+    .argument('[value]', 'its new value')
+    .option('--repository <name>', 'set uri, key or unsigned of this repository')
+    .option('--json', 'as JSON')
+    .action((key: string | undefined, value: string | undefined, options: Options) => runConfig(context, key, value, options))
+}
+
+async function runConfig(context: CliContext, key: string | undefined, value: string | undefined, options: Options): Promise<void> {
+  const directory = context.configDirectories.at(-1) as string
+  if (options.repository !== undefined) {
+    if (key === undefined || value === undefined) {
+      throw new PginstallError('invalid_parameter_value', 'a repository needs a setting and a value', {
+        hint: `For example: pginstall config --repository ${options.repository} uri https://repository.example/`,
+      })
+    }
+    await writeRepositorySetting(directory, options.repository, key, value)
+    return
+  }
+  if (key !== undefined && value !== undefined) {
+    await writeSetting(directory, settingName(key), value)
+    return
+  }
+  show(context, key === undefined ? undefined : settingName(key), options.json ?? false)
+}
+
+function show(context: CliContext, only: SettingName | undefined, json: boolean): void {
+  const sources = readSettingSources(context.configDirectories)
+  if (only !== undefined && !json) {
+    context.out(sources[only].value)
+    return
+  }
+  const names = only === undefined ? (Object.keys(sources) as SettingName[]) : [only]
+  const rows = names.map((name) => ({ name, ...sources[name], description: describeSetting(name) }))
+  if (json) {
+    context.out(JSON.stringify(only === undefined ? rows : rows[0], null, 2))
+    return
+  }
+  for (const { name, value, file, line, description } of rows) {
+    const origin = file === undefined ? 'default' : `${file}:${line}`
+    context.out(`${name} = '${value}'\t# ${description} (${origin})`)
+  }
+}

@@ -1,0 +1,30 @@
+// What every command is handed: settings, output and the signal that ends it.
+import { readSettings, type Settings } from '../adapters/settings.ts'
+
+export type CliContext = {
+  /** Where settings are read from; later ones win. The last is where `pginstall config` writes. */
+  configDirectories: string[]
+  /** @throws PginstallError config_file_error */
+  settings(): Settings
+  /** A line of the answer, to standard output. */
+  out(line: string): void
+  /** A line about what is going on, to standard error. */
+  progress(line: string): void
+  /** Aborted by SIGINT and SIGTERM. */
+  signal: AbortSignal
+  /** Makes the process end with this status, once the command is through. */
+  exitStatus(status: number): void
+}
+
+export function createContext(options: { configDirectories: string[]; signal: AbortSignal }): CliContext {
+  return {
+    configDirectories: options.configDirectories,
+    settings: () => readSettings(options.configDirectories),
+    out: (line) => process.stdout.write(line + '\n'),
+    progress: (line) => process.stderr.write(line + '\n'),
+    signal: options.signal,
+    exitStatus: (status) => {
+      process.exitCode = status
+    },
+  }
+}
