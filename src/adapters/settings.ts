@@ -13,17 +13,49 @@ type Definition = { kind: Kind; default: string; description: string }
 
 const definitions = {
   // Everyone
-  pg_config: { kind: 'text', default: 'pg_config', description: 'pg_config of the PostgreSQL installation to work with' },
-  user: { kind: 'text', default: 'pginstall', description: 'OS user that server and sidecar become when started as root' },
+  pg_config: {
+    kind: 'text',
+    default: 'pg_config',
+    description: 'pg_config of the PostgreSQL installation to work with',
+  },
+  user: {
+    kind: 'text',
+    default: 'pginstall',
+    description: 'OS user that server and sidecar become when started as root',
+  },
   // Repository server
-  server_directory: { kind: 'text', default: '/var/lib/pginstall/server', description: "repository server's data directory" },
-  dburi: { kind: 'text', default: '', description: "repository's database; empty for a private cluster in server_directory" },
+  server_directory: {
+    kind: 'text',
+    default: '/var/lib/pginstall/server',
+    description: "repository server's data directory",
+  },
+  dburi: {
+    kind: 'text',
+    default: '',
+    description: "repository's database; empty for a private cluster in server_directory",
+  },
   listen_address: { kind: 'text', default: '127.0.0.1', description: 'address that the repository server listens on' },
-  listen_port: { kind: 'integer', default: '8042', description: 'port that the repository server listens on; 0 for a free one' },
-  server_uri: { kind: 'text', default: '', description: 'public URI of the repository server; empty for address and port' },
-  archive_path: { kind: 'text', default: '', description: 'where the repository server keeps archives; empty for server_directory/archives' },
+  listen_port: {
+    kind: 'integer',
+    default: '8042',
+    description: 'port that the repository server listens on; 0 for a free one',
+  },
+  server_uri: {
+    kind: 'text',
+    default: '',
+    description: 'public URI of the repository server; empty for address and port',
+  },
+  archive_path: {
+    kind: 'text',
+    default: '',
+    description: 'where the repository server keeps archives; empty for server_directory/archives',
+  },
   max_archive_size: { kind: 'bytes', default: '1GB', description: 'largest archive that is taken' },
-  admin_token_file: { kind: 'text', default: '', description: 'file with the token for changes; empty for server_directory/admin-token' },
+  admin_token_file: {
+    kind: 'text',
+    default: '',
+    description: 'file with the token for changes; empty for server_directory/admin-token',
+  },
   // Build system
   build_root: { kind: 'text', default: '', description: 'where sources are built; empty for the temporary directory' },
   build_user: { kind: 'text', default: 'nobody', description: 'OS user that builds run as when started as root' },
@@ -31,17 +63,39 @@ const definitions = {
   // Sidecar
   target: { kind: 'text', default: 'main', description: 'name of the cluster that the sidecar serves' },
   socket: { kind: 'text', default: '/run/pginstall/main.sock', description: 'socket that the sidecar listens on' },
-  directory: { kind: 'text', default: '/var/lib/pginstall', description: 'where the sidecar keeps store, extension roots and module links' },
-  server_user: { kind: 'text', default: 'postgres', description: 'OS user of the PostgreSQL server that the sidecar serves' },
+  directory: {
+    kind: 'text',
+    default: '/var/lib/pginstall',
+    description: 'where the sidecar keeps store, extension roots and module links',
+  },
+  server_user: {
+    kind: 'text',
+    default: 'postgres',
+    description: 'OS user of the PostgreSQL server that the sidecar serves',
+  },
   repositories: { kind: 'list', default: '', description: 'names of the repositories, in the order they are asked' },
   allow: { kind: 'patterns', default: '**', description: 'full names that may be installed' },
   deny: { kind: 'patterns', default: '', description: 'full names that may not, whatever allow says' },
-  connect_timeout: { kind: 'milliseconds', default: '10s', description: 'longest wait for a connection to a repository' },
-  stall_timeout: { kind: 'milliseconds', default: '30s', description: 'longest silence of a repository during a transfer' },
+  connect_timeout: {
+    kind: 'milliseconds',
+    default: '10s',
+    description: 'longest wait for a connection to a repository',
+  },
+  stall_timeout: {
+    kind: 'milliseconds',
+    default: '30s',
+    description: 'longest silence of a repository during a transfer',
+  },
 } as const satisfies Record<string, Definition>
 
 export type SettingName = keyof typeof definitions
-type ValueOf<K extends Kind> = K extends 'integer' | 'bytes' | 'milliseconds' ? number : K extends 'boolean' ? boolean : K extends 'list' | 'patterns' ? string[] : string
+type ValueOf<K extends Kind> = K extends 'integer' | 'bytes' | 'milliseconds'
+  ? number
+  : K extends 'boolean'
+    ? boolean
+    : K extends 'list' | 'patterns'
+      ? string[]
+      : string
 export type Settings = { [N in SettingName]: ValueOf<(typeof definitions)[N]['kind']> }
 
 const repositoryDefinitions = {
@@ -84,7 +138,10 @@ export function describeSetting(name: SettingName): string {
 /** Raw values of all settings; directories later in the list win. */
 export function readSettingSources(directories: string[]): Record<SettingName, SettingSource> {
   const names = Object.keys(definitions) as SettingName[]
-  const sources = Object.fromEntries(names.map((name) => [name, { value: definitions[name].default }])) as Record<SettingName, SettingSource>
+  const sources = Object.fromEntries(names.map((name) => [name, { value: definitions[name].default }])) as Record<
+    SettingName,
+    SettingSource
+  >
   for (const directory of directories) {
     const file = join(directory, mainFile)
     for (const { name, value, line } of readConf(file)) {
@@ -100,7 +157,9 @@ export function readSettingSources(directories: string[]): Record<SettingName, S
 export function readSettings(directories: string[]): Settings {
   const sources = readSettingSources(directories)
   const names = Object.keys(definitions) as SettingName[]
-  return Object.fromEntries(names.map((name) => [name, parseValue(name, definitions[name].kind, sources[name].value)])) as Settings
+  return Object.fromEntries(
+    names.map((name) => [name, parseValue(name, definitions[name].kind, sources[name].value)]),
+  ) as Settings
 }
 
 /**
@@ -120,7 +179,12 @@ export function readRepositories(directories: string[], order: string[]): Reposi
     const record = readRecord(file, repositoryDefinitions)
     if (record.uri === '') throw broken(file, 1, 'there is no "uri"')
     if (record.key.length === 0 && !record.unsigned) {
-      throw broken(file, 1, 'there is no "key", and "unsigned" is not set', 'The repository\'s "pginstall server status" shows its key.')
+      throw broken(
+        file,
+        1,
+        'there is no "key", and "unsigned" is not set',
+        'The repository\'s "pginstall server status" shows its key.',
+      )
     }
     return { name, uri: record.uri, keys: record.key, unsigned: record.unsigned }
   })
@@ -144,7 +208,12 @@ export async function writeSetting(directory: string, name: SettingName, value: 
   await replaceSetting(join(directory, mainFile), name, value)
 }
 
-export async function writeRepositorySetting(directory: string, repository: string, key: string, value: string): Promise<void> {
+export async function writeRepositorySetting(
+  directory: string,
+  repository: string,
+  key: string,
+  value: string,
+): Promise<void> {
   if (!recordName.test(repository)) {
     throw new PginstallError('invalid_name', `invalid repository name: "${repository}"`, {
       detail: 'A repository name has letters, digits and characters of "._-", and begins with a letter or digit.',
@@ -173,7 +242,10 @@ async function replaceSetting(file: string, name: string, value: string): Promis
   await rename(fresh, file)
 }
 
-function readRecord<D extends Record<string, Definition>>(file: string, table: D): { [N in keyof D]: ValueOf<D[N]['kind']> } {
+function readRecord<D extends Record<string, Definition>>(
+  file: string,
+  table: D,
+): { [N in keyof D]: ValueOf<D[N]['kind']> } {
   const record: Record<string, unknown> = {}
   for (const [name, { kind, default: value }] of Object.entries(table)) record[name] = parseValue(name, kind, value)
   for (const { name, value, line } of readConf(file)) {
@@ -199,7 +271,7 @@ function parseValue(name: string, kind: Kind, value: string): string | number | 
     case 'list':
       return splitList(value)
     case 'patterns':
-      return splitList(value).map((pattern) => (pattern === '**' ? pattern : checkPattern(pattern)))
+      return splitList(value).map(checkPattern)
   }
 }
 
@@ -209,7 +281,10 @@ function parseNumber(name: string, text: string, units: Record<string, number>):
   if (match === null || factor === undefined) {
     const valid = Object.keys(units).filter((unit) => unit !== '')
     throw new PginstallError('invalid_parameter_value', `invalid value for "${name}": "${text}"`, {
-      hint: valid.length === 0 ? 'A whole number is expected.' : `A whole number with a unit is expected: ${valid.join(', ')}.`,
+      hint:
+        valid.length === 0
+          ? 'A whole number is expected.'
+          : `A whole number with a unit is expected: ${valid.join(', ')}.`,
     })
   }
   return Number(match[1]) * factor
@@ -218,11 +293,16 @@ function parseNumber(name: string, text: string, units: Record<string, number>):
 function parseBoolean(name: string, text: string): boolean {
   if (['on', 'true', 'yes', '1'].includes(text.toLowerCase())) return true
   if (['off', 'false', 'no', '0'].includes(text.toLowerCase())) return false
-  throw new PginstallError('invalid_parameter_value', `invalid value for "${name}": "${text}"`, { hint: 'It is yes or no.' })
+  throw new PginstallError('invalid_parameter_value', `invalid value for "${name}": "${text}"`, {
+    hint: 'It is yes or no.',
+  })
 }
 
 function splitList(text: string): string[] {
-  return text.split(',').map((item) => item.trim()).filter((item) => item !== '')
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
 }
 
 function readConf(file: string): { name: string; value: string; line: number }[] {
@@ -240,7 +320,9 @@ function readIfThere(file: string): string {
 
 function listConf(folder: string): string[] {
   try {
-    return readdirSync(folder).filter((file) => file.endsWith('.conf') && recordName.test(basename(file))).sort()
+    return readdirSync(folder)
+      .filter((file) => file.endsWith('.conf') && recordName.test(basename(file)))
+      .sort()
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return []
     throw new PginstallError('config_file_error', `could not read "${folder}": ${describeCause(cause)}`, { cause })
@@ -257,5 +339,9 @@ function locate<T>(file: string, line: number, read: () => T): T {
 }
 
 function broken(file: string, line: number, reason: string, hint?: string): PginstallError {
-  return new PginstallError('config_file_error', `configuration file "${file}" contains an error in line ${line}: ${reason}`, hint === undefined ? {} : { hint })
+  return new PginstallError(
+    'config_file_error',
+    `configuration file "${file}" contains an error in line ${line}: ${reason}`,
+    hint === undefined ? {} : { hint },
+  )
 }

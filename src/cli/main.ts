@@ -58,7 +58,12 @@ async function main(): Promise<void> {
 
 function fail(thrown: unknown): void {
   const { sqlstate, message, detail, hint } = reportError(thrown)
-  const lines = [`pginstall: error: ${message}`, detail && `DETAIL: ${detail}`, hint && `HINT: ${hint}`, `SQLSTATE: ${sqlstate}`]
+  const lines = [
+    `pginstall: error: ${message}`,
+    detail && `DETAIL: ${detail}`,
+    hint && `HINT: ${hint}`,
+    `SQLSTATE: ${sqlstate}`,
+  ]
   process.stderr.write(lines.filter(Boolean).join('\n') + '\n')
   process.exitCode ||= 1
 }

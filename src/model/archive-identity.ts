@@ -35,24 +35,30 @@ export function formatIdentity({ fullName, version, target, build }: ArchiveIden
 }
 
 /**
- * Reads from the right, since a host in punycode has `--`.
+ * Reads from the right: a host in punycode has `--`, nothing behind it has.
  * @throws PginstallError invalid_name, name_too_long
  */
 export function parseIdentity(file: string): ArchiveIdentity {
-  const match =
-    /^(?<flat>.+)--(?<version>[^+]*?[^-+]|.+?)--(?:any|pg(?<major>[1-9][0-9])--(?<platform>[a-z0-9._]+-[a-z0-9_]+))--(?<build>[1-9][0-9]{0,8})\.tar\.gz$/.exec(
-      file,
-    )
-  const { flat, version, major, platform, build } = match?.groups ?? {}
-  if (flat === undefined || version === undefined) {
+  const parts = file.endsWith(suffix) ? file.slice(0, -suffix.length).split('--') : []
+  const build = /^[1-9][0-9]{0,8}$/.exec(parts.pop() ?? '')?.[0]
+  const target = parseTarget(parts)
+  const version = parts.pop()
+  if (build === undefined || target === undefined || version === undefined || parts.length === 0) {
     throw new PginstallError('invalid_name', `invalid archive name: "${file}"`, {
-      detail: 'An archive is named FULL+NAME--VERSION--pgMAJOR--PLATFORM--BUILD.tar.gz, or FULL+NAME--VERSION--any--BUILD.tar.gz.',
+      detail:
+        'An archive is named FULL+NAME--VERSION--pgMAJOR--PLATFORM--BUILD.tar.gz, or FULL+NAME--VERSION--any--BUILD.tar.gz.',
     })
   }
-  return {
-    fullName: parseFullName(flat.replaceAll('+', '/')).full,
-    version: checkVersion(version),
-    target: platform === undefined ? null : { major: Number(major), platform },
-    build: Number(build),
-  }
+  const { full: fullName } = parseFullName(parts.join('--').replaceAll('+', '/'))
+  return { fullName, version: checkVersion(version), target, build: Number(build) }
+}
+
+/** Takes the last one or two parts; undefined when they are no target. */
+function parseTarget(parts: string[]): ArchiveIdentity['target'] | undefined {
+  const last = parts.pop() ?? ''
+  if (last === 'any') return null
+  const major = /^pg([1-9][0-9])$/.exec(parts.pop() ?? '')?.[1]
+  return major !== undefined && /^[a-z0-9._]+-[a-z0-9_]+$/.test(last)
+    ? { major: Number(major), platform: last }
+    : undefined
 }

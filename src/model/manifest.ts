@@ -141,15 +141,20 @@ function checkFiles(manifest: Manifest): void {
     checkPlace(name, path, kind)
   }
   if (!files.some(({ kind }) => kind === 'control')) throw lie('it has no control file')
-  const modules = files.filter(({ kind }) => kind === 'module').map(({ path }) => path.slice(name.length + 1, -'.so'.length))
-  if (modules.toSorted().join() !== manifest.modules.toSorted().join()) throw lie('its list of modules is not that of its files')
+  const modules = files
+    .filter(({ kind }) => kind === 'module')
+    .map(({ path }) => path.slice(name.length + 1, -'.so'.length))
+  if (modules.toSorted().join() !== manifest.modules.toSorted().join())
+    throw lie('its list of modules is not that of its files')
 }
 
 /** One relative path, of names that no shell, terminal or file system takes for anything else. */
 function checkFilePath(path: string): void {
   const sound = path
     .split('/')
-    .every((part) => /^[A-Za-z0-9_.,+@=~%^ -]{1,200}$/.test(part) && part !== '.' && part !== '..' && !part.startsWith(' '))
+    .every(
+      (part) => /^[A-Za-z0-9_.,+@=~%^ -]{1,200}$/.test(part) && part !== '.' && part !== '..' && !part.startsWith(' '),
+    )
   if (!sound) throw lie(`it names a file that it must not: ${JSON.stringify(path)}`)
 }
 

@@ -23,7 +23,8 @@ const moduleName = /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/
 export function parseExtensionName(text: string): ExtensionName {
   if (text.includes('/')) return { kind: 'full', full: text, short: parseFullName(text).short }
   const reason = shortNameFault(text)
-  if (reason !== undefined) throw new PginstallError('invalid_name', `invalid extension name: "${text}"`, { detail: reason })
+  if (reason !== undefined)
+    throw new PginstallError('invalid_name', `invalid extension name: "${text}"`, { detail: reason })
   return { kind: 'short', short: text }
 }
 
@@ -63,7 +64,8 @@ export function checkVersion(text: string): string {
 export function checkModuleName(text: string): string {
   if (!moduleName.test(text) || text.includes('--')) {
     throw new PginstallError('invalid_name', `invalid module name: "${text}"`, {
-      detail: 'A module name has letters, digits and characters of "_.+-", begins with a letter, a digit or "_" and has no "--".',
+      detail:
+        'A module name has letters, digits and characters of "_.+-", begins with a letter, a digit or "_" and has no "--".',
     })
   }
   return text
@@ -101,7 +103,9 @@ export function matchesPattern(full: string, pattern: string): boolean {
 /** @throws PginstallError invalid_parameter_value when the pattern could match nothing or is not made of segments */
 export function checkPattern(pattern: string): string {
   const parts = pattern.split('/')
-  const sound = parts.every((part, i) => part === '*' || (part === '**' && i === parts.length - 1) || segment.test(part))
+  const sound = parts.every(
+    (part, i) => part === '*' || (part === '**' && i === parts.length - 1) || segment.test(part),
+  )
   if (!sound) {
     throw new PginstallError('invalid_parameter_value', `invalid full-name pattern: "${pattern}"`, {
       hint: 'A pattern is a full name in which "*" stands for one segment and a last "**" for any number, such as github.com/dim/*.',

@@ -1,5 +1,13 @@
 // Ed25519 signatures in DSSE envelopes: https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto'
 import schema from '../../protocol/index.schema.json' with { type: 'json' }
 import { PginstallError } from './errors.ts'
 import { parseJson, schemaParser } from './schema.ts'
@@ -88,8 +96,5 @@ function keyId(key: KeyObject): string {
 
 /** DSSE's PAE: type and body with their lengths, so that neither can be taken for part of the other. */
 function preAuthentication(body: Buffer): Buffer {
-  return Buffer.concat([
-    Buffer.from(`DSSEv1 ${indexPayloadType.length} ${indexPayloadType} ${body.length} `),
-    body,
-  ])
+  return Buffer.concat([Buffer.from(`DSSEv1 ${indexPayloadType.length} ${indexPayloadType} ${body.length} `), body])
 }

@@ -11,7 +11,8 @@ export function compareVersions(a: string, b: string): number {
   const left = split(a)
   const right = split(b)
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const order = i % 2 === 0 ? compareText(left[i] ?? '', right[i] ?? '') : compareDigits(left[i] ?? '', right[i] ?? '')
+    const order =
+      i % 2 === 0 ? compareText(left[i] ?? '', right[i] ?? '') : compareDigits(left[i] ?? '', right[i] ?? '')
     if (order !== 0) return order
   }
   return 0

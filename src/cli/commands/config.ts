@@ -1,6 +1,13 @@
 // pginstall config: shows and changes settings.
 import type { Command } from 'commander'
-import { describeSetting, readSettingSources, type SettingName, settingName, writeRepositorySetting, writeSetting } from '../../adapters/settings.ts'
+import {
+  describeSetting,
+  readSettingSources,
+  type SettingName,
+  settingName,
+  writeRepositorySetting,
+  writeSetting,
+} from '../../adapters/settings.ts'
 import { PginstallError } from '../../model/errors.ts'
 import type { CliContext } from '../context.ts'
 
@@ -14,10 +21,17 @@ export function addConfigCommand(program: Command, context: CliContext): void {
     .argument('[value]', 'its new value')
     .option('--repository <name>', 'set uri, key or unsigned of this repository')
     .option('--json', 'as JSON')
-    .action((key: string | undefined, value: string | undefined, options: Options) => runConfig(context, key, value, options))
+    .action((key: string | undefined, value: string | undefined, options: Options) =>
+      runConfig(context, key, value, options),
+    )
 }
 
-async function runConfig(context: CliContext, key: string | undefined, value: string | undefined, options: Options): Promise<void> {
+async function runConfig(
+  context: CliContext,
+  key: string | undefined,
+  value: string | undefined,
+  options: Options,
+): Promise<void> {
   const directory = context.configDirectories.at(-1) as string
   if (options.repository !== undefined) {
     if (key === undefined || value === undefined) {

@@ -1,0 +1,202 @@
+// One repository as a sidecar sees it: its signed index, kept on disk, and its archives. Nothing it says is taken before
+// it is checked against the key in our settings, and never anything older than what was seen before.
+import { createHash } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PginstallError } from '../model/errors.ts'
+import {
+  archivePath,
+  type IndexedArchive,
+  type NameIndex,
+  nameIndexPath,
+  parseNameIndex,
+  parseTopIndex,
+  type TopIndex,
+  topIndexPath,
+} from '../model/index.ts'
+import { parseJson } from '../model/schema.ts'
+import { openIndex, openUnsignedIndex } from '../model/signature.ts'
+import { replaceFile } from './files.ts'
+import { type HttpClient, isLoopback } from './http-client.ts'
+import type { RepositorySettings } from './settings.ts'
+
+const maxTopIndexBytes = 64 * 1024 * 1024
+const maxMirrorRequests = 8
+const maxNameIndexBytes = 16 * 1024 * 1024
+
+/** What stands on disk: the signed file as it came, and the tag to ask for it again. */
+type Kept = { etag: string | undefined; envelope: string; updated: string }
+
+export type RepositoryState = { index: TopIndex; updated: string }
+
+export class RepositoryClient {
+  readonly name: string
+  readonly uri: string
+  #settings: RepositorySettings
+  #directory: string
+  #http: HttpClient
+
+  /**
+   * `directory` holds what was seen of the repository.
+   * @throws PginstallError invalid_parameter_value for a URI that must not be used
+   */
+  constructor(settings: RepositorySettings, options: { directory: string; http: HttpClient }) {
+    this.name = settings.name
+    this.uri = checkUri(settings)
+    this.#settings = settings
+    this.#directory = join(options.directory, settings.name)
+    this.#http = options.http
+  }
+
+  /** The index last seen, when the key that is pinned now signed it. It may have expired. */
+  async known(): Promise<RepositoryState | undefined> {
+    const kept = await this.#readKept()
+    return kept === undefined ? undefined : { index: kept.index, updated: kept.updated }
+  }
+
+  /**
+   * Asks for the newest index, which costs one conditional request.
+   * @throws PginstallError io_error, verification_failed, syntax_error
+   */
+  async refresh(signal: AbortSignal, now: Date): Promise<TopIndex> {
+    const kept = await this.#readKept()
+    const answer = await this.#http.get(this.#url(topIndexPath), {
+      maxBytes: maxTopIndexBytes,
+      etag: kept?.etag,
+      signal,
+    })
+    const envelope = answer.status === 304 && kept !== undefined ? kept.envelope : answer.text
+    const index = this.#open(envelope)
+    if (kept !== undefined && index.version < kept.index.version) {
+      throw this.#untrusted(`index is older than the one seen before`, {
+        detail: `It has version ${index.version}, the one seen before has ${kept.index.version}.`,
+        hint: 'Somebody may be replaying an old index. If the repository was set up anew, give it a new key.',
+      })
+    }
+    this.checkExpiry(index, now)
+    await mkdir(this.#directory, { recursive: true })
+    const fresh: Kept = { etag: answer.etag ?? kept?.etag, envelope, updated: now.toISOString() }
+    await replaceFile(join(this.#directory, 'current.json'), JSON.stringify(fresh))
+    return index
+  }
+
+  /** @throws PginstallError verification_failed */
+  checkExpiry(index: TopIndex, now: Date): void {
+    const expires = Date.parse(index.expires)
+    if (expires > now.getTime()) return
+    throw this.#untrusted('index has expired', {
+      detail: `It was good until ${index.expires}; it is ${now.toISOString()} here.`,
+      hint: "Check this machine's clock, then ask who runs the repository.",
+    })
+  }
+
+  /**
+   * All that the index has under a short name; undefined when it has none. From disk when it was seen before.
+   * @throws PginstallError io_error, verification_failed, syntax_error
+   */
+  async lookUp(index: TopIndex, short: string, signal: AbortSignal): Promise<NameIndex | undefined> {
+    const digest = Object.hasOwn(index.names, short) ? index.names[short] : undefined
+    if (digest === undefined) return undefined
+    const file = this.#nameFile(digest)
+    const seen = await readFile(file, 'utf8').catch(() => undefined)
+    const text = seen !== undefined && sha256(seen) === digest ? seen : await this.#fetchName(digest, file, signal)
+    const names = parseNameIndex(text)
+    if (names.name !== short) throw this.#untrusted(`index gives for "${short}" what belongs to "${names.name}"`)
+    return names
+  }
+
+  /** Fetches the index files that are not on disk yet, a few at a time. */
+  async mirror(index: TopIndex, signal: AbortSignal): Promise<void> {
+    const names = Object.keys(index.names)
+    const worker = async () => {
+      for (let name = names.pop(); name !== undefined; name = names.pop()) await this.lookUp(index, name, signal)
+    }
+    await Promise.all(Array.from({ length: maxMirrorRequests }, worker))
+  }
+
+  /** What is on disk of the index last seen; all of it once it was mirrored. */
+  async knownNames(): Promise<NameIndex[]> {
+    const known = await this.known()
+    const texts = await Promise.all(
+      Object.values(known?.index.names ?? {}).map((digest) =>
+        readFile(this.#nameFile(digest), 'utf8').catch(() => undefined),
+      ),
+    )
+    return texts.filter((text) => text !== undefined).map(parseNameIndex)
+  }
+
+  archiveUrl(archive: IndexedArchive): string {
+    return this.#url(archivePath(archive.sha256, archive.file))
+  }
+
+  /** Downloads an archive into a file that must not exist yet. Whoever calls checks the digest. */
+  async download(archive: IndexedArchive, file: string, signal: AbortSignal): Promise<void> {
+    await this.#http.download(this.archiveUrl(archive), { file, maxBytes: archive.size, signal })
+  }
+
+  async #fetchName(digest: string, file: string, signal: AbortSignal): Promise<string> {
+    const { text } = await this.#http.get(this.#url(nameIndexPath(digest)), { maxBytes: maxNameIndexBytes, signal })
+    if (sha256(text) !== digest) throw this.#untrusted('index file has other bytes than its digest says')
+    await mkdir(join(this.#directory, 'names'), { recursive: true })
+    await replaceFile(file, text)
+    return text
+  }
+
+  async #readKept(): Promise<(Kept & { index: TopIndex }) | undefined> {
+    const text = await readFile(join(this.#directory, 'current.json'), 'utf8').catch(() => undefined)
+    if (text === undefined) return undefined
+    try {
+      const kept = parseJson(text, 'kept index') as Kept
+      return { ...kept, index: this.#open(kept.envelope) }
+    } catch (cause) {
+      // Signed by a key that is not pinned any more: the repository was given a new root of trust.
+      if (cause instanceof PginstallError) return undefined
+      throw cause
+    }
+  }
+
+  #open(envelope: string): TopIndex {
+    try {
+      const payload = this.#settings.unsigned ? openUnsignedIndex(envelope) : openIndex(envelope, this.#settings.keys)
+      return parseTopIndex(payload)
+    } catch (cause) {
+      if (!(cause instanceof PginstallError) || cause.is('invalid_parameter_value')) throw cause
+      throw this.#untrusted(cause.message, cause.detail === undefined ? {} : { detail: cause.detail })
+    }
+  }
+
+  #nameFile(digest: string): string {
+    return join(this.#directory, 'names', `${digest}.json`)
+  }
+
+  #url(path: string): string {
+    return new URL(path, this.uri).href
+  }
+
+  #untrusted(message: string, more: { detail?: string; hint?: string } = {}): PginstallError {
+    return new PginstallError('verification_failed', `could not trust repository ${this.name}: ${message}`, {
+      hint: 'Nothing was taken from it. Compare its key with the one in the settings, then ask who runs it.',
+      ...more,
+    })
+  }
+}
+
+function checkUri({ name, uri, unsigned }: RepositorySettings): string {
+  const url = URL.canParse(uri) ? new URL(uri) : undefined
+  const bad = (reason: string, hint: string) =>
+    new PginstallError('invalid_parameter_value', `invalid URI of repository ${name}: ${reason}`, {
+      detail: `It is "${uri}".`,
+      hint,
+    })
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
+    throw bad('no http or https URI', 'Write it as https://host/path/.')
+  if (url.username !== '' || url.password !== '') throw bad('it has credentials in it', 'Take them out.')
+  if (url.protocol === 'http:' && !isLoopback(url.href)) throw bad('clear text over a network', 'Use https.')
+  if (unsigned && !isLoopback(url.href)) throw bad('"unsigned" over a network', 'Set its key.')
+  if (!url.pathname.endsWith('/')) url.pathname += '/'
+  return url.href
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,76 @@
+// One CREATE EXTENSION: resolve, fetch, verify, stage, commit. What is placed is there for good; what fails leaves nothing.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { PgConfig } from '../adapters/pg-config.ts'
+import { builtinProvider } from '../model/manifest.ts'
+import type { ExtensionName } from '../model/names.ts'
+import { checkBeforeNetwork } from '../model/policy.ts'
+import { type ExtensionRoot, makeExtensionRoot, type RootedExtension } from './extension-root.ts'
+import { linkModules } from './module-links.ts'
+import { type Circumstances, Resolver } from './resolve.ts'
+import type { Store } from './store.ts'
+
+export type InstallRequest = {
+  name: ExtensionName
+  /** Without: the newest. */
+  version: string | undefined
+  /** Whether what it requires may be created too. */
+  cascade: boolean
+  /** Short names of the extensions that the database has. */
+  installed: string[]
+}
+
+/** The cluster that is served. */
+export type Target = {
+  /** Where its extension roots and module links are. */
+  directory: string
+  installation: PgConfig
+}
+
+export type Installation = ExtensionRoot & {
+  /** The directory that must be in dynamic_library_path. */
+  modulePath: string
+  /** The one asked for first. */
+  extensions: RootedExtension[]
+}
+
+/** Where a target keeps its module links. */
+export function modulePathOf(target: Target): string {
+  return join(target.directory, 'lib')
+}
+
+/** @throws PginstallError whatever Resolver.resolve, Store.take and makeExtensionRoot throw */
+export async function install(
+  request: InstallRequest,
+  circumstances: Circumstances,
+  store: Store,
+  target: Target,
+): Promise<Installation> {
+  const { asker, policy, server, notify, signal } = circumstances
+  checkBeforeNetwork(request.name, asker, policy)
+  if (!(await store.has(request.name, server))) {
+    notify(
+      `extension "${request.name.kind === 'full' ? request.name.full : request.name.short}" is not locally available`,
+    )
+  }
+  const resolver = new Resolver(circumstances)
+  const asked = await resolver.resolve(request.name, request.version)
+  const isInstalled = (name: string) => request.installed.includes(name)
+  const required = request.cascade ? await resolver.resolveRequired(asked, isInstalled) : []
+  const extensions: RootedExtension[] = []
+  for (const resolved of [asked, ...required]) {
+    const archive = await store.take(resolved, notify, signal)
+    extensions.push({ archive, modules: await linkModules(archive, modulePathOf(target)) })
+  }
+  const builtin = extensions
+    .flatMap(({ archive }) => archive.manifest.requires)
+    .filter(({ provider }) => provider === builtinProvider)
+    .map(({ name }) => name)
+  const roots = join(target.directory, 'roots')
+  await mkdir(roots, { recursive: true, mode: 0o755 })
+  const root = await makeExtensionRoot(extensions, [...new Set(builtin)], {
+    directory: roots,
+    installation: target.installation,
+  })
+  return { ...root, modulePath: modulePathOf(target), extensions }
+}

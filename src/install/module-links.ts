@@ -1,0 +1,41 @@
+// Module links: under a bare name that is unique by provider, the newest module that the target needs, from the store.
+// That directory is the last in dynamic_library_path.
+import { randomUUID } from 'node:crypto'
+import { mkdir, readlink, rename, symlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { syncDirectory } from '../adapters/files.ts'
+import { uniqueModuleName } from '../model/names.ts'
+import { compareVersions } from '../model/version-order.ts'
+import type { StoredArchive } from './store.ts'
+
+/** Module as scripts name it: the bare name under which the server finds it. */
+export type ModuleNames = Record<string, string>
+
+/**
+ * Links the archive's modules. One module serves every SQL version of its extension (PostgreSQL's contract), so the
+ * link follows the newest version and never goes back by itself. It is replaced in one step: a session that has the
+ * old module mapped keeps it.
+ */
+export async function linkModules(archive: StoredArchive, directory: string): Promise<ModuleNames> {
+  const names: ModuleNames = {}
+  await mkdir(directory, { recursive: true, mode: 0o755 })
+  for (const module of archive.manifest.modules) {
+    const name = uniqueModuleName(module, archive.fullName)
+    const link = join(directory, `${name}.so`)
+    const wanted = join(archive.path, archive.name, `${module}.so`)
+    const current = await readlink(link).catch(() => undefined)
+    if (current !== wanted && !(current !== undefined && isNewer(current, archive.version))) {
+      const fresh = join(directory, `.${randomUUID()}.new`)
+      await symlink(wanted, fresh)
+      await rename(fresh, link)
+      await syncDirectory(directory)
+    }
+    names[module] = name
+  }
+  return names
+}
+
+/** A link's target is …/FULL+NAME/VERSION/DIGEST/NAME/MODULE.so. */
+function isNewer(target: string, version: string): boolean {
+  return compareVersions(basename(dirname(dirname(dirname(target)))), version) > 0
+}

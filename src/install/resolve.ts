@@ -1,0 +1,239 @@
+// From a name to the one archive that is meant: repositories in their order, policy, preference, version, needs.
+import type { RepositoryClient } from '../adapters/repository-client.ts'
+import { PginstallError } from '../model/errors.ts'
+import {
+  type IndexedArchive,
+  type IndexedExtension,
+  type NameIndex,
+  newestFirst,
+  type Release,
+  type TopIndex,
+} from '../model/index.ts'
+import { builtinProvider } from '../model/manifest.ts'
+import { type ExtensionName, parseFullName } from '../model/names.ts'
+import { type Machine, type RunningServer, unmetNeeds } from '../model/platform.ts'
+import { type Asker, judge, narrowByPreference, type Policy, refusal } from '../model/policy.ts'
+
+export type Resolved = {
+  fullName: string
+  name: string
+  version: string
+  archive: IndexedArchive
+  repository: RepositoryClient
+  /** Whether it is a trusted extension for whoever asked. */
+  trusted: boolean
+}
+
+/** What a name means depends on all of these. */
+export type Circumstances = {
+  repositories: RepositoryClient[]
+  asker: Asker
+  policy: Policy
+  prefer: string[]
+  server: RunningServer
+  machine: Machine
+  now: Date
+  notify(message: string): void
+  signal: AbortSignal
+}
+
+/** Archives that an error lists at most. */
+const maxListed = 10
+
+/** Resolves the names of one request; each repository is asked for its index once. */
+export class Resolver {
+  #circumstances: Circumstances
+  #indexes = new Map<RepositoryClient, Promise<TopIndex>>()
+
+  constructor(circumstances: Circumstances) {
+    this.#circumstances = circumstances
+  }
+
+  /**
+   * Without a version: the newest release that is not yanked.
+   * @throws PginstallError undefined_extension, ambiguous_extension, insufficient_privilege, no_suitable_archive,
+   * io_error, verification_failed
+   */
+  async resolve(name: ExtensionName, version?: string): Promise<Resolved> {
+    const { repository, extension } = await this.#findProvider(name)
+    const verdict = judge(extension.full_name, this.#circumstances.asker, this.#circumstances.policy)
+    if (!verdict.allowed) throw refusal(extension.full_name, verdict.reason)
+    const release = chooseRelease(extension, version, repository)
+    this.#circumstances.notify(`found extension ${name.short}, version ${release.version}, at ${repository.name}`)
+    const archive = this.#chooseArchive(extension, release)
+    return {
+      fullName: extension.full_name,
+      name: name.short,
+      version: release.version,
+      archive,
+      repository,
+      trusted: verdict.trusted,
+    }
+  }
+
+  /**
+   * What the extension requires, and what that requires, dependencies first; without what `isInstalled` says the
+   * database has.
+   */
+  async resolveRequired(from: Resolved, isInstalled: (name: string) => boolean): Promise<Resolved[]> {
+    const found = new Map<string, Resolved>([[from.fullName, from]])
+    const visit = async (dependent: Resolved): Promise<void> => {
+      for (const { name, provider } of dependent.archive.requires) {
+        if (provider === builtinProvider || isInstalled(name) || found.has(provider)) continue
+        const resolved = await this.resolve({ kind: 'full', full: provider, short: parseFullName(provider).short })
+        found.set(provider, resolved)
+        await visit(resolved)
+      }
+    }
+    await visit(from)
+    found.delete(from.fullName)
+    return [...found.values()]
+  }
+
+  /** The first repository that has the name decides: what another one has under it concerns nobody. */
+  async #findProvider(name: ExtensionName): Promise<{ repository: RepositoryClient; extension: IndexedExtension }> {
+    const { repositories, signal } = this.#circumstances
+    const strangers: string[] = []
+    for (const repository of repositories) {
+      const names = await repository.lookUp(await this.#index(repository), name.short, signal)
+      if (names === undefined) continue
+      if (name.kind === 'short') return { repository, extension: this.#chooseProvider(name.short, names) }
+      const extension = names.extensions.find(({ full_name }) => full_name === name.full)
+      if (extension !== undefined) return { repository, extension }
+      strangers.push(...names.extensions.map(({ full_name }) => full_name))
+    }
+    throw notAvailable(name, repositories, strangers)
+  }
+
+  #chooseProvider(short: string, { extensions }: NameIndex): IndexedExtension {
+    const { asker, policy, prefer } = this.#circumstances
+    const fullNames = extensions.map(({ full_name }) => full_name)
+    const verdicts = fullNames.map((fullName) => ({ fullName, verdict: judge(fullName, asker, policy) }))
+    const allowed = verdicts.filter(({ verdict }) => verdict.allowed).map(({ fullName }) => fullName)
+    const candidates = narrowByPreference(allowed, prefer)
+    const chosen = extensions.find(({ full_name }) => full_name === candidates[0])
+    if (chosen === undefined) {
+      const reasons = verdicts.map(({ fullName, verdict }) =>
+        verdict.allowed ? '' : `"${fullName}": ${verdict.reason}`,
+      )
+      throw refusal(short, reasons.join(' '))
+    }
+    if (candidates.length > 1) {
+      throw new PginstallError('ambiguous_extension', `extension short name "${short}" matches several providers`, {
+        detail: `The extensions ${enumerate(candidates)} match the short name "${short}".`,
+        hint: 'Please use the full name of the extension you want to install.',
+      })
+    }
+    return chosen
+  }
+
+  #chooseArchive(extension: IndexedExtension, release: Release): IndexedArchive {
+    const suitable = this.#suitable(release)
+    const newest = suitable.toSorted((a, b) => b.build - a.build)[0]
+    if (newest !== undefined) return newest
+    const { server, machine } = this.#circumstances
+    const reasons = release.archives
+      .slice(0, maxListed)
+      .map((archive) => `${archive.file}: ${unmetNeeds(archive, server, machine).join(' ')}`)
+    if (release.archives.length > maxListed) reasons.push(`(and ${release.archives.length - maxListed} more)`)
+    const other = newestFirst(extension.releases).find(
+      (candidate) => !candidate.yanked && this.#suitable(candidate).length > 0,
+    )
+    throw new PginstallError(
+      'no_suitable_archive',
+      `no archive of extension "${extension.full_name}" version ${release.version} suits this server and machine`,
+      {
+        detail: reasons.join('\n'),
+        hint:
+          other === undefined
+            ? 'Build one with: pginstall build'
+            : `Version ${other.version} has one: use VERSION '${other.version}'.`,
+      },
+    )
+  }
+
+  #suitable(release: Release): IndexedArchive[] {
+    const { server, machine } = this.#circumstances
+    return release.archives.filter((archive) => unmetNeeds(archive, server, machine).length === 0)
+  }
+
+  #index(repository: RepositoryClient): Promise<TopIndex> {
+    let index = this.#indexes.get(repository)
+    if (index === undefined) {
+      index = this.#refresh(repository)
+      this.#indexes.set(repository, index)
+    }
+    return index
+  }
+
+  /** A repository that cannot be reached is no reason to refuse what its last index, still good, knows. */
+  async #refresh(repository: RepositoryClient): Promise<TopIndex> {
+    const { notify, signal, now } = this.#circumstances
+    notify(`updating repository ${repository.name}`)
+    try {
+      return await repository.refresh(signal, now)
+    } catch (cause) {
+      const known = await repository.known()
+      if (!(cause instanceof PginstallError) || !cause.is('io_error')) throw cause
+      if (known === undefined) throw unreachable(repository, cause)
+      repository.checkExpiry(known.index, now)
+      notify(`could not update repository ${repository.name}, using its index of ${known.updated}`)
+      return known.index
+    }
+  }
+}
+
+export function unreachable(repository: RepositoryClient, cause: PginstallError): PginstallError {
+  return new PginstallError('io_error', `could not reach repository ${repository.name}`, {
+    detail: `${cause.message[0]?.toUpperCase()}${cause.message.slice(1)}.`,
+    hint: 'Try again when the repository is up, or take it out of setting "repositories".',
+    cause,
+  })
+}
+
+function chooseRelease(
+  extension: IndexedExtension,
+  version: string | undefined,
+  repository: RepositoryClient,
+): Release {
+  const releases = newestFirst(extension.releases)
+  const current = releases.filter(({ yanked }) => !yanked)
+  const chosen = version === undefined ? current[0] : current.find((release) => release.version === version)
+  if (chosen !== undefined) return chosen
+  const yanked = releases.some((release) => release.version === version && release.yanked)
+  const what = version === undefined ? 'no version' : `no version "${version}"`
+  throw new PginstallError(
+    'undefined_extension',
+    `extension "${extension.full_name}" has ${what} at ${repository.name}`,
+    {
+      detail: [
+        yanked ? `Version ${version} has been withdrawn.` : '',
+        current.length === 0
+          ? 'All versions have been withdrawn.'
+          : `There are: ${current.map((release) => release.version).join(', ')}.`,
+      ]
+        .filter(Boolean)
+        .join(' '),
+    },
+  )
+}
+
+function notAvailable(name: ExtensionName, repositories: RepositoryClient[], strangers: string[]): PginstallError {
+  const asked = name.kind === 'full' ? name.full : name.short
+  if (repositories.length === 0) {
+    return new PginstallError('undefined_extension', `extension "${asked}" is not available`, {
+      detail: 'PostgreSQL itself does not have it, and no repository is configured.',
+      hint: 'Name one in setting "repositories", with: pginstall config repositories NAME',
+    })
+  }
+  const others = strangers.length === 0 ? '' : ` They have ${enumerate(strangers)}.`
+  return new PginstallError('undefined_extension', `extension "${asked}" is not available`, {
+    detail: `PostgreSQL itself does not have it, nor has any repository asked: ${repositories.map((repository) => repository.name).join(', ')}.${others}`,
+    hint: `Look for it with: SELECT * FROM pginstall.search('${name.short.replaceAll("'", "''")}');`,
+  })
+}
+
+function enumerate(names: string[]): string {
+  const quoted = names.map((name) => `"${name}"`)
+  return quoted.length < 2 ? quoted.join('') : `${quoted.slice(0, -1).join(', ')} and ${quoted.at(-1)}`
+}

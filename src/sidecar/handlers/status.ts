@@ -1,0 +1,19 @@
+// What the sidecar is and what it knows, for the function pginstall.status().
+import { packageVersion } from '../../adapters/package-root.ts'
+import type { Sidecar } from '../sidecar.ts'
+
+export async function status({ name, directory, repositories }: Sidecar): Promise<object> {
+  const states = await Promise.all(
+    repositories.map(async (repository) => {
+      const known = await repository.known()
+      return {
+        name: repository.name,
+        uri: repository.uri,
+        index_version: known?.index.version ?? null,
+        updated: known?.updated ?? null,
+        expires: known?.index.expires ?? null,
+      }
+    }),
+  )
+  return { version: packageVersion(), target: name, directory, repositories: states }
+}

@@ -1,0 +1,130 @@
+// The sidecar of one cluster: its socket, and one handler a request.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createHttpClient } from '../adapters/http-client.ts'
+import type { Logger } from '../adapters/log.ts'
+import { LocalMachine } from '../adapters/machine.ts'
+import { readPgConfig } from '../adapters/pg-config.ts'
+import { RepositoryClient } from '../adapters/repository-client.ts'
+import { readGrants, readRepositories, readSettings } from '../adapters/settings.ts'
+import { type Connection, serveSocket } from '../adapters/socket.ts'
+import type { Target } from '../install/install.ts'
+import { Store } from '../install/store.ts'
+import { reportError } from '../model/errors.ts'
+import type { Policy } from '../model/policy.ts'
+import { createExtension } from './handlers/create-extension.ts'
+import { search } from './handlers/search.ts'
+import { status } from './handlers/status.ts'
+import { IndexMirror } from './index-mirror.ts'
+import { parseRequest, type Request } from './messages.ts'
+
+export type SidecarOptions = {
+  configDirectories: string[]
+  /** The server's OS user; root may speak too. */
+  serverUid: number
+  log: Logger
+  signal: AbortSignal
+  onListening(socket: string): void
+}
+
+/** What handlers work with. */
+export type Sidecar = {
+  name: string
+  directory: string
+  target: Target
+  store: Store
+  machine: LocalMachine
+  repositories: RepositoryClient[]
+  policy: Policy
+}
+
+/** What one request is answered with. */
+export type Reply = { notify(message: string): void; signal: AbortSignal }
+
+/**
+ * Serves until the signal aborts.
+ * @throws PginstallError config_file_error, io_error, duplicate_object
+ */
+export async function runSidecar(options: SidecarOptions): Promise<void> {
+  const { log, signal, serverUid } = options
+  const settings = readSettings(options.configDirectories)
+  const { directory } = settings
+  const installation = await readPgConfig(settings.pg_config, signal)
+  const target: Target = { directory: join(directory, settings.target), installation }
+  await mkdir(target.directory, { recursive: true, mode: 0o755 })
+  const store = new Store(directory, signal)
+  const machine = new LocalMachine()
+  const http = createHttpClient({ connectTimeoutMs: settings.connect_timeout, stallTimeoutMs: settings.stall_timeout })
+  /** Repositories and policy are read for each request, so that what an administrator changes holds at once. */
+  const assemble = (): Sidecar => {
+    const { repositories, allow, deny } = readSettings(options.configDirectories)
+    const grants = readGrants(options.configDirectories)
+    const clients = readRepositories(options.configDirectories, repositories).map(
+      (repository) => new RepositoryClient(repository, { directory: join(directory, 'repositories'), http }),
+    )
+    return {
+      name: settings.target,
+      directory,
+      target,
+      store,
+      machine,
+      repositories: clients,
+      policy: { allow, deny, grants },
+    }
+  }
+  let mirror: IndexMirror | undefined
+  await serveSocket(settings.socket, {
+    admit: (peer) => {
+      const admitted = peer.uid === 0 || peer.uid === serverUid
+      if (!admitted) log.warn({ peer }, 'refused a peer that is not the server')
+      return admitted
+    },
+    answer: async (connection) => {
+      await answer(connection, assemble, log)
+      mirror?.update({ refresh: false })
+    },
+    beforeListening: () => store.prepare(),
+    onListening: () => {
+      mirror = new IndexMirror(() => assemble().repositories, log, signal)
+      log.info({ socket: settings.socket, target: settings.target }, 'listening')
+      options.onListening(settings.socket)
+    },
+    signal,
+  })
+}
+
+async function answer(connection: Connection, assemble: () => Sidecar, log: Logger): Promise<void> {
+  const started = performance.now()
+  const reply: Reply = {
+    notify: (message) => connection.send({ notice: { message } }),
+    signal: connection.signal,
+  }
+  let request: Request | undefined
+  try {
+    request = parseRequest(connection.line)
+    const result = await handle(request, assemble(), reply)
+    connection.send({ result })
+    log.info({ ...describe(request), ms: Math.round(performance.now() - started) }, 'answered')
+  } catch (thrown) {
+    const error = reportError(thrown)
+    connection.send({ error })
+    log.warn({ ...(request && describe(request)), error, cause: thrown }, 'refused')
+  }
+}
+
+function handle(request: Request, sidecar: Sidecar, reply: Reply): Promise<object> {
+  switch (request.request) {
+    case 'create_extension':
+      return createExtension(request, sidecar, reply)
+    case 'search':
+      return search(request, sidecar, reply)
+    case 'status':
+      return status(sidecar)
+  }
+}
+
+function describe(request: Request): object {
+  if (request.request !== 'create_extension') return { request: request.request }
+  const { extension, version, database } = request
+  return { request: request.request, extension, version, database }
+}

@@ -1,0 +1,123 @@
+// A private PostgreSQL cluster on a unix socket, with our hook in it when the installation has it.
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { appendFileSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import pg from 'pg'
+import type { PgConfig } from '../../src/adapters/pg-config.ts'
+import { giveTo, serverUser, spawnAs } from './os-users.ts'
+import type { TemporaryDirectory } from './temporary-directory.ts'
+
+export type Cluster = {
+  socketDirectory: string
+  /** A connected client; the cluster's stop ends it. Notices are collected. */
+  connect(options?: { database?: string; user?: string }): Promise<Session>
+  /** psql's standard output and error together, as a person sees them. */
+  psql(sql: string, options?: { database?: string; user?: string; args?: string[] }): { status: number; output: string }
+  /** The server's log so far. */
+  log(): string
+  /** Process id of the postmaster. */
+  pid: number
+  stop(): Promise<void>
+}
+
+export type Session = {
+  client: pg.Client
+  notices: string[]
+  query(sql: string): Promise<Record<string, unknown>[]>
+  /** The error a statement raises; undefined when it raises none. */
+  errorOf(sql: string): Promise<pg.DatabaseError | undefined>
+}
+
+const startTimeoutMs = 30_000
+
+export async function startCluster(
+  directory: TemporaryDirectory,
+  installation: PgConfig,
+  settings: Record<string, string> = {},
+  name = 'cluster',
+): Promise<Cluster> {
+  const data = directory.make(`${name}/data`, serverUser)
+  const socketDirectory = directory.make(`${name}/socket`, serverUser)
+  const logFile = join(directory.path, name, 'log')
+  const as = spawnAs(serverUser)
+  const program = (file: string) => join(installation.bindir, file)
+  execFileSync(
+    program('initdb'),
+    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'],
+    {
+      ...as,
+      cwd: data,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
+  const lines = { fsync: 'off', listen_addresses: '', unix_socket_directories: socketDirectory, ...settings }
+  for (const [key, value] of Object.entries(lines)) {
+    appendFileSync(join(data, 'postgresql.conf'), `${key} = '${value.replaceAll("'", "''")}'\n`)
+  }
+  const log = openSync(logFile, 'a')
+  const server = spawn(program('postgres'), ['-D', data], { ...as, cwd: data, stdio: ['ignore', log, log] })
+  giveTo(serverUser, logFile)
+  const sessions: pg.Client[] = []
+  const cluster: Cluster = {
+    socketDirectory,
+    pid: server.pid as number,
+    connect: (options = {}) => connect(socketDirectory, options, sessions),
+    psql(sql, { database = 'postgres', user = 'postgres', args = [] } = {}) {
+      const shown = spawnSync('psql', ['-X', '-h', socketDirectory, '-U', user, '-d', database, ...args, '-c', sql], {
+        encoding: 'utf8',
+      })
+      return { status: shown.status ?? 1, output: shown.stdout + shown.stderr }
+    },
+    log: () => readFileSync(logFile, 'utf8'),
+    async stop() {
+      for (const session of sessions) await session.end().catch(() => undefined)
+      if (server.exitCode !== null) return
+      const gone = new Promise((resolve) => server.once('exit', resolve))
+      server.kill('SIGINT')
+      await gone
+    },
+  }
+  await untilReady(server, socketDirectory, logFile)
+  return cluster
+}
+
+async function connect(
+  host: string,
+  { database = 'postgres', user = 'postgres' }: { database?: string; user?: string },
+  sessions: pg.Client[],
+): Promise<Session> {
+  const client = new pg.Client({ host, database, user })
+  const notices: string[] = []
+  client.on('notice', ({ message }) => notices.push(message ?? ''))
+  client.on('error', () => undefined)
+  await client.connect()
+  sessions.push(client)
+  return {
+    client,
+    notices,
+    query: async (sql) => (await client.query(sql)).rows,
+    errorOf: (sql) =>
+      client.query(sql).then(
+        () => undefined,
+        (error) => error as pg.DatabaseError,
+      ),
+  }
+}
+
+async function untilReady(server: ChildProcess, socketDirectory: string, logFile: string): Promise<void> {
+  const deadline = Date.now() + startTimeoutMs
+  for (;;) {
+    if (existsSync(join(socketDirectory, '.s.PGSQL.5432'))) {
+      const probe = new pg.Client({ host: socketDirectory, database: 'postgres', user: 'postgres' })
+      const ready = await probe.connect().then(
+        () => true,
+        () => false,
+      )
+      await probe.end().catch(() => undefined)
+      if (ready) return
+    }
+    if (server.exitCode !== null || Date.now() > deadline)
+      throw new Error(`PostgreSQL did not start:\n${readFileSync(logFile, 'utf8')}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}

@@ -1,0 +1,68 @@
+// A private copy of the machine's PostgreSQL installation with our extension in it, so that nothing is ever written into
+// the system's directories. PostgreSQL finds everything from where its program is: copied programs, links to the rest.
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { packagePath } from '../../src/adapters/package-root.ts'
+import { type PgConfig, readPgConfig } from '../../src/adapters/pg-config.ts'
+
+/** The major that is tested when nothing else is said. */
+export const defaultPgConfig = process.env.PGINSTALL_TEST_PG_CONFIG ?? '/usr/lib/postgresql/15/bin/pg_config'
+
+const copiedPrograms = ['postgres', 'initdb', 'pg_ctl', 'pg_config']
+
+/** Makes it below `directory`; the answer is what its own pg_config says. */
+export async function makePrivateInstallation(directory: string, pgConfig = defaultPgConfig): Promise<PgConfig> {
+  const signal = AbortSignal.timeout(60_000)
+  const real = await readPgConfig(pgConfig, signal)
+  const prefix = commonPrefix(real.bindir, real.sharedir)
+  const place = (path: string) => join(directory, relative(prefix, path))
+  copyPrograms(real.bindir, place(real.bindir))
+  linkChildren(real.pkglibdir, place(real.pkglibdir))
+  linkChildren(real.sharedir, place(real.sharedir), ['extension'])
+  linkChildren(join(real.sharedir, 'extension'), join(place(real.sharedir), 'extension'))
+  for (const path of [real.includedirServer, real.localedir]) {
+    if (path.startsWith(prefix + '/') && existsSync(path) && !existsSync(place(path))) {
+      mkdirSync(dirname(place(path)), { recursive: true })
+      symlinkSync(path, place(path))
+    }
+  }
+  const own = join(place(real.bindir), 'pg_config')
+  installOurs(directory, own)
+  return readPgConfig(own, signal)
+}
+
+/** As a user would: make install, of a copy of the sources. */
+function installOurs(directory: string, pgConfig: string): void {
+  const sources = join(directory, 'pgext')
+  cpSync(packagePath('pgext'), sources, { recursive: true, preserveTimestamps: true })
+  const make = (...targets: string[]) =>
+    execFileSync('make', ['--silent', '-C', sources, `PG_CONFIG=${pgConfig}`, 'with_llvm=no', ...targets], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+  make('all')
+  make('install')
+}
+
+function copyPrograms(from: string, to: string): void {
+  linkChildren(from, to, copiedPrograms)
+  for (const program of copiedPrograms) copyFileSync(join(from, program), join(to, program))
+}
+
+function linkChildren(from: string, to: string, except: string[] = []): void {
+  mkdirSync(to, { recursive: true })
+  for (const name of readdirSync(from)) {
+    if (!except.includes(name)) symlinkSync(join(from, name), join(to, name))
+  }
+}
+
+function commonPrefix(a: string, b: string): string {
+  const left = a.split('/')
+  const right = b.split('/')
+  return left
+    .slice(
+      0,
+      left.findIndex((part, i) => part !== right[i]),
+    )
+    .join('/')
+}
