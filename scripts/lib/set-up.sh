@@ -17,7 +17,9 @@ step() {
   shift 2
   say "set-up: $text"
   if ! "$@" > "$log" 2>&1 < /dev/null 9>&-; then
-    tail -n 40 "$log" >&2
+    # npm gives its reason first, compilers and apt last.
+    awk '{ line[NR] = $0 }
+      END { for (i = 1; i <= NR; i++) if (i <= 15 || i > NR - 25) print line[i]; else if (i == 16) print "  …" }' "$log" >&2
     die "could not finish the step \"$text\"" "All of its output is in $log."
   fi
 }
@@ -140,7 +142,7 @@ set_up_dependencies() {
 
 set_up_addon() {
   local wanted
-  wanted="$(fingerprint native CMakeLists.txt package-lock.json) $(node -p 'process.versions.modules + process.arch')"
+  wanted="$(fingerprint native/*.{cc,h} CMakeLists.txt package-lock.json) $(node -p 'process.versions.modules + process.arch')"
   if ! is_stamped build/Release/.set-up "$wanted"; then
     # CMake refuses a build directory that came here with a moved or copied clone.
     grep -qsxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" build/CMakeCache.txt || rm -rf build
