@@ -1,6 +1,6 @@
 // A private PostgreSQL cluster on a unix socket, with our hook in it when the installation has it.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { appendFileSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { PgConfig } from '../../src/adapters/pg-config.ts'
@@ -55,7 +55,14 @@ export async function startCluster(
     appendFileSync(join(data, 'postgresql.conf'), `${key} = '${value.replaceAll("'", "''")}'\n`)
   }
   const log = openSync(logFile, 'a')
-  const server = spawn(program('postgres'), ['-D', data], { ...as, cwd: data, stdio: ['ignore', log, log] })
+  const server = spawn(program('postgres'), ['-D', data], {
+    ...as,
+    cwd: data,
+    stdio: ['ignore', log, log],
+    detached: true,
+  })
+  server.unref()
+  closeSync(log)
   giveTo(serverUser, logFile)
   const sessions: pg.Client[] = []
   const cluster: Cluster = {

@@ -1,0 +1,75 @@
+// The command `pginstall` as users run it: the compiled program, with settings of its own.
+import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { packagePath } from '../../src/adapters/package-root.ts'
+
+const program = packagePath('dist/src/cli/main.js')
+
+export type Outcome = { status: number; stdout: string; stderr: string }
+
+export function runPginstall(configDirectory: string, args: string[], timeoutMs = 120_000): Outcome {
+  const environment = { ...process.env, PGINSTALL_CONFIG_DIR: configDirectory }
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [program, ...args], {
+    env: environment,
+    encoding: 'utf8',
+    timeout: timeoutMs,
+  })
+  if (error !== undefined) throw error
+  return { status: status ?? 1, stdout, stderr }
+}
+
+/** The same, for what must succeed; its standard output. */
+export function pginstall(configDirectory: string, ...args: string[]): string {
+  const { status, stdout, stderr } = runPginstall(configDirectory, args)
+  if (status !== 0) throw new Error(`pginstall ${args.join(' ')} failed with status ${status}:\n${stderr}`)
+  return stdout
+}
+
+export type Daemon = { pid: number; log(): string; stop(signal?: NodeJS.Signals): Promise<number | null> }
+
+const startTimeoutMs = 30_000
+
+/**
+ * A command that runs until it is stopped, whatever becomes of us; its log goes to a file. Resolves once it has said
+ * `ready`.
+ */
+export async function startPginstall(
+  configDirectory: string,
+  args: string[],
+  { ready, logFile }: { ready: string; logFile: string },
+): Promise<Daemon> {
+  const output = openSync(logFile, 'w')
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { ...process.env, PGINSTALL_CONFIG_DIR: configDirectory },
+    stdio: ['ignore', output, output],
+    detached: true,
+  })
+  closeSync(output)
+  child.unref()
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const log = () => readFileSync(logFile, 'utf8')
+  const deadline = Date.now() + startTimeoutMs
+  while (!log().includes(ready)) {
+    if (child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`pginstall ${args.join(' ')} did not start:\n${log()}`)
+    await delay(20)
+  }
+  return {
+    pid: child.pid as number,
+    log,
+    stop(signal = 'SIGTERM') {
+      child.kill(signal)
+      return ended
+    },
+  }
+}
+
+/** Writes one settings file: its name without .conf below the directory, and what is in it. */
+export function writeSettings(configDirectory: string, name: string, settings: Record<string, string>): void {
+  const file = join(configDirectory, `${name}.conf`)
+  mkdirSync(dirname(file), { recursive: true })
+  const lines = Object.entries(settings).map(([key, value]) => `${key} = '${value.replaceAll("'", "''")}'\n`)
+  writeFileSync(file, lines.join(''))
+}

@@ -1,0 +1,111 @@
+// A repository of static files, as any web server can carry one, that a test may make lie.
+import { createHash } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { basename } from 'node:path'
+import { readArchive } from '../../src/adapters/archive-reader.ts'
+import { parseIdentity } from '../../src/model/archive-identity.ts'
+import {
+  archivePath,
+  type IndexedArchive,
+  type NameIndex,
+  nameIndexPath,
+  type TopIndex,
+  topIndexPath,
+} from '../../src/model/index.ts'
+import type { Manifest } from '../../src/model/manifest.ts'
+import { generateSigningKey, sealIndex } from '../../src/model/signature.ts'
+
+export type StaticRepository = {
+  uri: string
+  publicKey: string
+  /** Paths asked for so far. */
+  requests: string[]
+  /** What is served, by path; a test may change it. */
+  files: Map<string, string | Buffer>
+  /** Signs a new index over what was added. */
+  publish(options?: { version?: number; expires?: Date; privatePem?: string }): void
+  /** Adds an archive; `amend` may make the index say of it what is not so. */
+  add(file: string, amend?: (archive: IndexedArchive) => IndexedArchive): Promise<Manifest>
+  close(): void
+}
+
+const lifetimeMs = 3_600_000
+
+export async function serveStaticRepository(): Promise<StaticRepository> {
+  const key = generateSigningKey()
+  const files = new Map<string, string | Buffer>()
+  const requests: string[] = []
+  const names = new Map<string, NameIndex>()
+  let version = 0
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '/').slice(1)
+    requests.push(path)
+    const content = files.get(path)
+    response.writeHead(content === undefined ? 404 : 200).end(content)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    uri: `http://127.0.0.1:${port}/`,
+    publicKey: key.publicKey,
+    requests,
+    files,
+    publish(options = {}) {
+      version = options.version ?? version + 1
+      const top: TopIndex = {
+        index: 1,
+        version,
+        published: new Date().toISOString(),
+        expires: (options.expires ?? new Date(Date.now() + lifetimeMs)).toISOString(),
+        names: {},
+      }
+      for (const [name, index] of names) {
+        const text = JSON.stringify(index)
+        const digest = createHash('sha256').update(text).digest('hex')
+        top.names[name] = digest
+        files.set(nameIndexPath(digest), text)
+      }
+      files.set(topIndexPath, sealIndex(JSON.stringify(top), options.privatePem ?? key.privatePem))
+    },
+    async add(file, amend = (archive) => archive) {
+      const manifest = await readArchive(file, { signal: AbortSignal.timeout(30_000) })
+      const content = readFileSync(file)
+      const archive = amend({
+        file: basename(file),
+        build: parseIdentity(basename(file)).build,
+        size: statSync(file).size,
+        sha256: createHash('sha256').update(content).digest('hex'),
+        postgresql: manifest.postgresql,
+        os: manifest.os,
+        needs: manifest.needs,
+        requires: manifest.requires,
+      })
+      files.set(archivePath(archive.sha256, archive.file), content)
+      addTo(names, manifest, archive)
+      return manifest
+    },
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+function addTo(
+  names: Map<string, NameIndex>,
+  { name, full_name, description, version }: Manifest,
+  archive: IndexedArchive,
+): void {
+  const index = names.get(name) ?? { index: 1, name, extensions: [] }
+  names.set(name, index)
+  let extension = index.extensions.find((other) => other.full_name === full_name)
+  if (extension === undefined) {
+    extension = { full_name, description, releases: [] }
+    index.extensions.push(extension)
+  }
+  const release = extension.releases.find((other) => other.version === version)
+  if (release === undefined) extension.releases.push({ version, yanked: false, archives: [archive] })
+  else release.archives.push(archive)
+}
