@@ -14,7 +14,7 @@
       'native/transfer_loop.cc',
     ],
     'dependencies': ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api_except_all"],
-    'defines': ['NAPI_VERSION=8', '_GNU_SOURCE'],
+    'defines': ['NAPI_VERSION=8', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS', '_GNU_SOURCE'],
     'cflags': ['<!@(pkg-config --cflags libcurl)', '-fvisibility=hidden', '-Wall', '-Wextra'],
     'cflags_cc': ['-std=c++17'],
     'ldflags': ['-Wl,-z,nodelete', '-pthread'],

@@ -81,10 +81,17 @@ std::size_t Transfer::Receive(std::string_view data) {
     throw Failure("PGI_TOO_LARGE",
                   "response is larger than " + std::to_string(options_.max_bytes) + " bytes");
   }
-  paused_ = !sink_->Accept(data);
+  paused_ = MustWait() || !sink_->Accept(data);
   if (paused_) return CURL_WRITEFUNC_PAUSE;
+  if (rate_) rate_->Take(data.size(), Clock::now());
   received_ += data.size();
   return data.size();
+}
+
+bool Transfer::MustWait() {
+  if (!rate_ || Clock::now() >= rate_->next()) return false;
+  resume_at_ = rate_->next();
+  return true;
 }
 
 std::size_t Transfer::KeepErrorBody(std::string_view data) {
@@ -132,6 +139,7 @@ void Transfer::Acknowledge() {
 
 void Transfer::Resume() {
   if (!paused_) return;
+  resume_at_ = Clock::time_point::max();
   paused_ = false;  // before the call: it may offer the data, and find the sink full, at once
   const CURLcode code = curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
   if (code != CURLE_OK) throw failure_.value_or(FailureOf(code, curl_easy_strerror(code)));

@@ -11,6 +11,7 @@
 
 #include "body_sink.h"
 #include "curl_handle.h"
+#include "rate_limit.h"
 #include "request_body.h"
 #include "response_head.h"
 #include "transfer_options.h"
@@ -38,8 +39,10 @@ class Transfer {
   std::optional<std::string> TakeChunk();
   /// JavaScript is done with the chunk it was given last.
   void Acknowledge();
-  /// Goes on where the sink was full, now that a chunk was taken from it. Throws Failure.
+  /// Goes on where the sink was full, or the rate reached. Throws Failure.
   void Resume();
+  /// When to resume a transfer that waits for its rate; far in the future for any other.
+  Clock::time_point resume_at() const { return resume_at_; }
 
   /// What was received, if the caller wants to know and it has changed.
   std::optional<Progress> TakeProgress();
@@ -69,6 +72,7 @@ class Transfer {
   void CheckLength();
   /// As libcurl's write callback: what it returns is the answer to libcurl.
   std::size_t Receive(std::string_view data);
+  bool MustWait();
   std::size_t KeepErrorBody(std::string_view data);
 
   template <typename Body>
@@ -100,6 +104,8 @@ class Transfer {
   bool is_success_ = false;
   bool error_body_cut_ = false;
   bool paused_ = false;
+  std::optional<RateLimit> rate_;
+  Clock::time_point resume_at_ = Clock::time_point::max();
   bool secured_ = false;
   bool is_complete_ = false;
   std::uint64_t moved_ = 0;

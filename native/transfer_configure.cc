@@ -194,10 +194,7 @@ void Transfer::ConfigureLimits() {
   if (options_.total_timeout) {
     SetOption(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.total_timeout->count()));
   }
-  if (options_.max_bytes_per_second) {
-    SetOption(easy_, CURLOPT_MAX_RECV_SPEED_LARGE,
-              static_cast<curl_off_t>(*options_.max_bytes_per_second));
-  }
+  if (options_.max_bytes_per_second) rate_.emplace(*options_.max_bytes_per_second);
 }
 
 void Transfer::ConfigureCallbacks() {

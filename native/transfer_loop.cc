@@ -1,5 +1,6 @@
 #include "transfer_loop.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pginstall {
@@ -11,7 +12,7 @@ constexpr std::size_t kMaxActive = 64;
 /// How often stalls are looked for and progress is told.
 constexpr std::chrono::milliseconds kSupervisionInterval{100};
 /// With nothing to watch only a command ends the wait.
-constexpr int kIdleWaitMs = 60 * 60 * 1000;
+constexpr std::chrono::milliseconds kIdleWait = std::chrono::hours(1);
 
 }  // namespace
 
@@ -162,15 +163,16 @@ void TransferLoop::Deliver() {
     if (transfer.is_over()) {
       Conclude(transfer);
     } else {
-      DeliverChunk(transfer);
+      Advance(transfer);
     }
   }
 }
 
-void TransferLoop::DeliverChunk(Transfer& transfer) {
+void TransferLoop::Advance(Transfer& transfer) {
   auto chunk = transfer.TakeChunk();
-  if (!chunk) return;
-  Report(transfer.id(), std::move(*chunk));
+  const bool has_room = chunk.has_value();
+  if (chunk) Report(transfer.id(), std::move(*chunk));
+  if (!has_room && Transfer::Clock::now() < transfer.resume_at()) return;
   try {
     transfer.Resume();
   } catch (const Failure& failure) {
@@ -208,10 +210,12 @@ void TransferLoop::Report(Transfer::Id id, decltype(Event::what) what) {
 }
 
 void TransferLoop::Wait() {
-  const bool can_start = !queued_.empty() && active_.size() < kMaxActive;
-  const auto busy_wait = static_cast<int>(kSupervisionInterval.count());
-  const int timeout = can_start ? 0 : active_.empty() ? kIdleWaitMs : busy_wait;
-  CheckMulti(curl_multi_poll(multi_.get(), nullptr, 0, timeout, nullptr));
+  const auto now = Transfer::Clock::now();
+  auto until = now + (active_.empty() ? kIdleWait : kSupervisionInterval);
+  if (!queued_.empty() && active_.size() < kMaxActive) until = now;
+  for (const auto& entry : active_) until = std::min(until, entry.second->resume_at());
+  const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(std::max(until, now) - now);
+  CheckMulti(curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(timeout.count()), nullptr));
 }
 
 }  // namespace pginstall

@@ -59,7 +59,7 @@ class TransferLoop {
   void Deliver();
   void Wait();
   void AbortTransfer(Transfer::Id id);
-  void DeliverChunk(Transfer& transfer);
+  void Advance(Transfer& transfer);
   void Report(Transfer::Id id, decltype(Event::what) what);
   void Conclude(Transfer& transfer);
   void Fail(Transfer::Id id, Failure failure);
