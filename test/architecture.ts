@@ -29,11 +29,13 @@ function sourceFiles(folder: string): string[] {
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(packagePath(file), 'utf8')
-  const specifiers = text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)
-  return [...specifiers].map(([, specifier = '']) => ({
-    from: file,
-    to: specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : specifier,
-  }))
+  const specifiers = text.matchAll(/^(?:import|export) (?:[^'`;]*? from )?'([^']+)'|\bimport\('([^']+)'\)/gm)
+  return [...specifiers]
+    .map(([, fixed, dynamic]) => fixed ?? dynamic ?? '')
+    .map((specifier) => ({
+      from: file,
+      to: specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : specifier,
+    }))
 }
 
 function folderOf(path: string): string {

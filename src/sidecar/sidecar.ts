@@ -11,12 +11,12 @@ import { type Connection, serveSocket } from '../adapters/socket.ts'
 import type { Target } from '../install/install.ts'
 import { Store } from '../install/store.ts'
 import { reportError } from '../model/errors.ts'
-import type { Policy } from '../model/policy.ts'
 import { createExtension } from './handlers/create-extension.ts'
 import { search } from './handlers/search.ts'
 import { status } from './handlers/status.ts'
 import { IndexMirror } from './index-mirror.ts'
 import { parseRequest, type Request } from './messages.ts'
+import type { Reply, Service } from './service.ts'
 
 export type SidecarOptions = {
   configDirectories: string[]
@@ -26,20 +26,6 @@ export type SidecarOptions = {
   signal: AbortSignal
   onListening(socket: string): void
 }
-
-/** What handlers work with. */
-export type Sidecar = {
-  name: string
-  directory: string
-  target: Target
-  store: Store
-  machine: LocalMachine
-  repositories: RepositoryClient[]
-  policy: Policy
-}
-
-/** What one request is answered with. */
-export type Reply = { notify(message: string): void; signal: AbortSignal }
 
 /**
  * Serves until the signal aborts.
@@ -56,7 +42,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
   const machine = new LocalMachine()
   const http = createHttpClient({ connectTimeoutMs: settings.connect_timeout, stallTimeoutMs: settings.stall_timeout })
   /** Repositories and policy are read for each request, so that what an administrator changes holds at once. */
-  const assemble = (): Sidecar => {
+  const readService = (): Service => {
     const { repositories, allow, deny } = readSettings(options.configDirectories)
     const grants = readGrants(options.configDirectories)
     const clients = readRepositories(options.configDirectories, repositories).map(
@@ -80,12 +66,12 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
       return admitted
     },
     answer: async (connection) => {
-      await answer(connection, assemble, log)
+      await answer(connection, readService, log)
       mirror?.update({ refresh: false })
     },
     beforeListening: () => store.prepare(),
     onListening: () => {
-      mirror = new IndexMirror(() => assemble().repositories, log, signal)
+      mirror = new IndexMirror(() => readService().repositories, log, signal)
       log.info({ socket: settings.socket, target: settings.target }, 'listening')
       options.onListening(settings.socket)
     },
@@ -93,7 +79,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
   })
 }
 
-async function answer(connection: Connection, assemble: () => Sidecar, log: Logger): Promise<void> {
+async function answer(connection: Connection, readService: () => Service, log: Logger): Promise<void> {
   const started = performance.now()
   const reply: Reply = {
     notify: (message) => connection.send({ notice: { message } }),
@@ -102,7 +88,7 @@ async function answer(connection: Connection, assemble: () => Sidecar, log: Logg
   let request: Request | undefined
   try {
     request = parseRequest(connection.line)
-    const result = await handle(request, assemble(), reply)
+    const result = await handle(request, readService(), reply)
     connection.send({ result })
     log.info({ ...describe(request), ms: Math.round(performance.now() - started) }, 'answered')
   } catch (thrown) {
@@ -112,7 +98,7 @@ async function answer(connection: Connection, assemble: () => Sidecar, log: Logg
   }
 }
 
-function handle(request: Request, sidecar: Sidecar, reply: Reply): Promise<object> {
+function handle(request: Request, sidecar: Service, reply: Reply): Promise<object> {
   switch (request.request) {
     case 'create_extension':
       return createExtension(request, sidecar, reply)

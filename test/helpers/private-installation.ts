@@ -1,7 +1,18 @@
 // A private copy of the machine's PostgreSQL installation with our extension in it, so that nothing is ever written into
 // the system's directories. PostgreSQL finds everything from where its program is: copied programs, links to the rest.
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { packagePath } from '../../src/adapters/package-root.ts'
 import { type PgConfig, readPgConfig } from '../../src/adapters/pg-config.ts'
@@ -27,21 +38,40 @@ export async function makePrivateInstallation(directory: string, pgConfig = defa
       symlinkSync(path, place(path))
     }
   }
-  const own = join(place(real.bindir), 'pg_config')
-  installOurs(directory, own)
-  return readPgConfig(own, signal)
+  const own = await readPgConfig(join(place(real.bindir), 'pg_config'), signal)
+  installOurs(own, real)
+  return own
 }
 
-/** As a user would: make install, of a copy of the sources. */
-function installOurs(directory: string, pgConfig: string): void {
-  const sources = join(directory, 'pgext')
-  cpSync(packagePath('pgext'), sources, { recursive: true, preserveTimestamps: true })
-  const make = (...targets: string[]) =>
-    execFileSync('make', ['--silent', '-C', sources, `PG_CONFIG=${pgConfig}`, 'with_llvm=no', ...targets], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-  make('all')
-  make('install')
+/** As a user would: make install. */
+function installOurs(pgConfig: PgConfig, from: PgConfig): void {
+  make(builtExtension(from), `PG_CONFIG=${pgConfig.path}`, 'install')
+}
+
+/** The extension, built once for each state of its sources and each server; complete or absent. */
+function builtExtension(pgConfig: PgConfig): string {
+  const sources = packagePath('pgext')
+  const hash = createHash('sha256').update(pgConfig.version)
+  for (const file of readdirSync(sources, { recursive: true, encoding: 'utf8' }).toSorted()) {
+    const path = join(sources, file)
+    if (/\.(c|h|sql|control)$|Makefile$/.test(file)) hash.update(file).update(readFileSync(path))
+  }
+  const directory = packagePath(`build/pgext/${hash.digest('hex')}`)
+  if (existsSync(directory)) return directory
+  const fresh = `${directory}.${process.pid}`
+  cpSync(sources, fresh, { recursive: true, filter: (file) => !/\.(o|so|bc)$/.test(file) })
+  make(fresh, `PG_CONFIG=${pgConfig.path}`, 'all')
+  try {
+    renameSync(fresh, directory)
+  } catch {
+    // Another test was faster.
+    rmSync(fresh, { recursive: true })
+  }
+  return directory
+}
+
+function make(directory: string, ...args: string[]): void {
+  execFileSync('make', ['--silent', '-C', directory, 'with_llvm=no', ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
 function copyPrograms(from: string, to: string): void {

@@ -2,14 +2,14 @@
 import { install } from '../../install/install.ts'
 import { checkPattern, checkVersion, parseExtensionName } from '../../model/names.ts'
 import type { CreateExtensionRequest } from '../messages.ts'
-import type { Reply, Sidecar } from '../sidecar.ts'
+import type { Reply, Service } from '../service.ts'
 
 export async function createExtension(
   request: CreateExtensionRequest,
-  sidecar: Sidecar,
+  service: Service,
   { notify, signal }: Reply,
 ): Promise<object> {
-  const { repositories, policy, machine, store, target } = sidecar
+  const { repositories, policy, machine, store, target } = service
   const installation = await install(
     {
       name: parseExtensionName(request.extension),

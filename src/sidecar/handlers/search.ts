@@ -2,16 +2,16 @@
 import { newestFirst } from '../../model/index.ts'
 import { unmetNeeds } from '../../model/platform.ts'
 import type { SearchRequest } from '../messages.ts'
-import type { Reply, Sidecar } from '../sidecar.ts'
+import type { Reply, Service } from '../service.ts'
 
 /** Rows at most: an answer fits into one message. */
 const maxRows = 1000
 
-export async function search({ text, server }: SearchRequest, sidecar: Sidecar, { signal }: Reply): Promise<object> {
-  const machine = await sidecar.machine.read(signal)
+export async function search({ text, server }: SearchRequest, service: Service, { signal }: Reply): Promise<object> {
+  const machine = await service.machine.read(signal)
   const wanted = text.toLowerCase()
   const rows = []
-  for (const repository of sidecar.repositories) {
+  for (const repository of service.repositories) {
     for (const { name, extensions } of await repository.knownNames()) {
       for (const { full_name, description, releases } of extensions) {
         const release = newestFirst(releases).find(({ yanked }) => !yanked)

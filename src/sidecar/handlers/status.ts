@@ -1,8 +1,8 @@
 // What the sidecar is and what it knows, for the function pginstall.status().
 import { packageVersion } from '../../adapters/package-root.ts'
-import type { Sidecar } from '../sidecar.ts'
+import type { Service } from '../service.ts'
 
-export async function status({ name, directory, repositories }: Sidecar): Promise<object> {
+export async function status({ name, directory, repositories }: Service): Promise<object> {
   const states = await Promise.all(
     repositories.map(async (repository) => {
       const known = await repository.known()
