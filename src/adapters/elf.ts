@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises'
 import { PginstallError } from '../model/errors.ts'
 import type { LibraryNeed, Needs } from '../model/platform.ts'
+import type { UserIds } from './privileges.ts'
 import { plainEnvironment, runProcess } from './process.ts'
 
 export type ElfHeader = {
@@ -13,6 +14,9 @@ export type ElfHeader = {
 
 /** Bytes of a file that readElfHeader wants to see. */
 export const elfHeaderBytes = 20
+
+/** Modules are strangers' files: root has them read by another user. */
+export type ReadelfOptions = { signal: AbortSignal; user: UserIds | undefined }
 
 const timeoutMs = 60_000
 
@@ -49,12 +53,12 @@ export async function readElfFile(path: string): Promise<ElfHeader | null> {
  * the C library, the server it is loaded into does not, and says which one it is.
  * @throws PginstallError io_error; build_failed for a module that is no shared object or not of the server's architecture
  */
-export async function readNeeds(modules: string[], server: string, signal: AbortSignal): Promise<Needs> {
-  const { header, libraries: serverLibraries } = await readDynamic(server, signal)
+export async function readNeeds(modules: string[], server: string, how: ReadelfOptions): Promise<Needs> {
+  const { header, libraries: serverLibraries } = await readDynamic(server, how)
   const versionsOf = new Map<string, Set<string>>()
   let cpuLevel = header.architecture === 'x86_64' ? 1 : 0
   for (const module of modules) {
-    const dynamic = await readDynamic(module, signal)
+    const dynamic = await readDynamic(module, how)
     if (!dynamic.header.shared || dynamic.header.architecture !== header.architecture) {
       throw new PginstallError('build_failed', `module "${module}" is no shared object for ${header.architecture}`)
     }
@@ -63,7 +67,7 @@ export async function readNeeds(modules: string[], server: string, signal: Abort
       versionsOf.set(soname, new Set([...(versionsOf.get(soname) ?? []), ...versions]))
     }
   }
-  const packages = await findPackages([...versionsOf.keys()], header.architecture, signal)
+  const packages = await findPackages([...versionsOf.keys()], header.architecture, how.signal)
   const libraries = [...versionsOf].map(([soname, versions]): LibraryNeed => {
     const carrier = packages.get(soname)
     return { soname, versions: [...versions].sort(), ...(carrier === undefined ? {} : { package: carrier }) }
@@ -78,11 +82,15 @@ export async function readNeeds(modules: string[], server: string, signal: Abort
 
 type Dynamic = { header: ElfHeader; libraries: Map<string, Set<string>>; cpuLevel: number }
 
-async function readDynamic(path: string, signal: AbortSignal): Promise<Dynamic> {
+async function readDynamic(path: string, { signal, user }: ReadelfOptions): Promise<Dynamic> {
   const header = await readElfFile(path)
   if (header === null) throw new PginstallError('build_failed', `file "${path}" is no ELF file of a known architecture`)
   const args = ['--wide', '--dynamic', '--version-info', '--notes', path]
-  const { stdout } = await runProcess('readelf', args, { signal, timeoutMs })
+  const { stdout } = await runProcess('readelf', args, {
+    signal,
+    timeoutMs,
+    ...(user === undefined ? {} : { user }),
+  })
   return { header, ...parseReadelf(stdout) }
 }
 

@@ -1,0 +1,127 @@
+// Puts a source tree where it is to be built, and says which revision it is.
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { cp, lstat, mkdir, readdir, readlink, rm, stat } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import { PginstallError } from '../model/errors.ts'
+import type { BuildSpace } from './build-space.ts'
+
+const cloneTimeoutMs = 30 * 60_000
+const gitTimeoutMs = 60_000
+/** Left by a build in the source itself, perhaps against another server. */
+const builtFile = /\.(?:o|bc|so)$/
+
+/** Whether a source is a URI that git clones rather than a directory. */
+export function isGitUri(source: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source)
+}
+
+/**
+ * Brings a source into the build space's tree: a copy of a directory, or a clone.
+ * @returns `git:<commit>` of a clean git checkout, else `sha256:<hex>` of the tree's content
+ * @throws PginstallError build_failed
+ */
+export async function checkOut(source: string, space: BuildSpace): Promise<string> {
+  if (isGitUri(source)) await clone(source, space)
+  else await copyTree(source, space)
+  const commit = await cleanCommit(space)
+  if (commit !== undefined) return `git:${commit}`
+  await removeBuiltFiles(space.tree)
+  return `sha256:${await hashTree(space.tree)}`
+}
+
+/** As the build user, since a repository's own configuration can have git run programs. */
+function runGit(args: string[], space: BuildSpace, timeoutMs = gitTimeoutMs): Promise<string[]> {
+  const env = {
+    // A tree of another owner is one that we were asked to build.
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: 'safe.directory',
+    GIT_CONFIG_VALUE_0: '*',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    // Not ext::, which is a shell.
+    GIT_ALLOW_PROTOCOL: 'https:http:git:ssh:file',
+    // A tree that is no checkout must not be taken for part of one that it happens to lie in.
+    GIT_CEILING_DIRECTORIES: space.root,
+  }
+  return space.run('git', args, { cwd: space.root, env, timeoutMs })
+}
+
+async function clone(uri: string, space: BuildSpace): Promise<void> {
+  try {
+    await runGit(
+      ['clone', '--quiet', '--depth', '1', '--recurse-submodules', '--', uri, space.tree],
+      space,
+      cloneTimeoutMs,
+    )
+  } catch (cause) {
+    if (cause instanceof PginstallError && cause.is('query_canceled')) throw cause
+    throw new PginstallError('build_failed', `could not clone "${uri}"`, {
+      ...(cause instanceof PginstallError && cause.detail !== undefined ? { detail: cause.detail } : {}),
+      cause,
+    })
+  }
+}
+
+async function copyTree(source: string, space: BuildSpace): Promise<void> {
+  const found = await stat(source).catch(() => undefined)
+  if (!found?.isDirectory()) {
+    throw new PginstallError('build_failed', `source "${source}" is neither a directory nor a URI`)
+  }
+  await mkdir(space.tree)
+  const filter = async (path: string): Promise<boolean> => {
+    const file = await lstat(path)
+    if (file.isSymbolicLink()) await checkLink(source, path)
+    return file.isDirectory() || file.isSymbolicLink() || file.isFile()
+  }
+  await cp(source, space.tree, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true, filter })
+  await space.give(space.tree)
+}
+
+/** What a link leads to outside the tree would be there for this build and missing in the next. */
+async function checkLink(source: string, path: string): Promise<void> {
+  const target = await readlink(path)
+  const inside = relative(source, join(path, '..', target))
+  if (target.startsWith('/') || inside === '..' || inside.startsWith(`..${sep}`)) {
+    throw new PginstallError(
+      'build_failed',
+      `the source has a symbolic link that leads out of it: "${relative(source, path)}"`,
+    )
+  }
+}
+
+/** The commit of a checkout without local changes. What git ignores is taken out of our copy: it is not of the commit. */
+async function cleanCommit(space: BuildSpace): Promise<string | undefined> {
+  const git = await lstat(join(space.tree, '.git')).catch(() => undefined)
+  if (!git?.isDirectory()) return undefined
+  const inTree = (...args: string[]) => runGit(['-C', space.tree, ...args], space)
+  const changes = await inTree('status', '--porcelain')
+  if (changes.length > 0) return undefined
+  await inTree('clean', '-ffdxq')
+  const [commit] = await inTree('rev-parse', '--verify', 'HEAD')
+  return commit
+}
+
+async function removeBuiltFiles(tree: string): Promise<void> {
+  for (const entry of await readdir(tree, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile() && builtFile.test(entry.name)) await rm(join(entry.parentPath, entry.name))
+  }
+}
+
+/** SHA-256 over every path, kind, executable bit and content, in the order of the paths. */
+async function hashTree(tree: string): Promise<string> {
+  const hash = createHash('sha256')
+  const paths = await readdir(tree, { recursive: true, withFileTypes: true })
+  const sorted = paths.map((entry) => join(entry.parentPath, entry.name)).sort()
+  for (const path of sorted) {
+    const name = relative(tree, path)
+    if (name === '.git' || name.startsWith(`.git${sep}`)) continue
+    const file = await lstat(path)
+    if (file.isSymbolicLink()) hash.update(JSON.stringify(['link', name, await readlink(path)]))
+    if (!file.isFile()) continue
+    const executable = (file.mode & 0o100) !== 0
+    hash.update(JSON.stringify([executable ? 'program' : 'file', name, file.size]))
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+  }
+  return hash.digest('hex')
+}
