@@ -2,13 +2,15 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PgConfig } from '../adapters/pg-config.ts'
+import { PginstallError } from '../model/errors.ts'
 import { builtinProvider } from '../model/manifest.ts'
 import type { ExtensionName } from '../model/names.ts'
 import { checkBeforeNetwork } from '../model/policy.ts'
 import { type ExtensionRoot, makeExtensionRoot, type RootedExtension } from './extension-root.ts'
 import { linkModules } from './module-links.ts'
-import { type Circumstances, Resolver } from './resolve.ts'
+import { type Circumstances, type Resolved, Resolver } from './resolve.ts'
 import type { Store } from './store.ts'
+import type { UnknownNames } from './unknown-names.ts'
 
 export type InstallRequest = {
   name: ExtensionName
@@ -27,6 +29,9 @@ export type Target = {
   installation: PgConfig
 }
 
+/** Where things are placed, and what is remembered between requests. */
+export type Place = { store: Store; target: Target; unknown: UnknownNames }
+
 export type Installation = ExtensionRoot & {
   /** The directory that must be in dynamic_library_path. */
   modulePath: string
@@ -43,8 +48,7 @@ export function modulePathOf(target: Target): string {
 export async function install(
   request: InstallRequest,
   circumstances: Circumstances,
-  store: Store,
-  target: Target,
+  { store, target, unknown }: Place,
 ): Promise<Installation> {
   const { asker, policy, server, notify, signal } = circumstances
   checkBeforeNetwork(request.name, asker, policy)
@@ -54,7 +58,7 @@ export async function install(
     )
   }
   const resolver = new Resolver(circumstances)
-  const asked = await resolver.resolve(request.name, request.version)
+  const asked = await resolveKnown(request, circumstances, resolver, unknown)
   const isInstalled = (name: string) => request.installed.includes(name)
   const required = request.cascade ? await resolver.resolveRequired(asked, isInstalled) : []
   const extensions: RootedExtension[] = []
@@ -73,4 +77,21 @@ export async function install(
     installation: target.installation,
   })
   return { ...root, modulePath: modulePathOf(target), extensions }
+}
+
+async function resolveKnown(
+  { name, version }: InstallRequest,
+  { repositories, now }: Circumstances,
+  resolver: Resolver,
+  unknown: UnknownNames,
+): Promise<Resolved> {
+  const key = JSON.stringify([name, version, repositories.map(({ uri }) => uri)])
+  const before = unknown.recall(key, now)
+  if (before !== undefined) throw before
+  try {
+    return await resolver.resolve(name, version)
+  } catch (cause) {
+    if (cause instanceof PginstallError && cause.is('undefined_extension')) unknown.remember(key, cause, now)
+    throw cause
+  }
 }

@@ -1,8 +1,7 @@
 // What one request is served with.
 import type { LocalMachine } from '../adapters/machine.ts'
 import type { RepositoryClient } from '../adapters/repository-client.ts'
-import type { Target } from '../install/install.ts'
-import type { Store } from '../install/store.ts'
+import type { Place } from '../install/install.ts'
 import type { Policy } from '../model/policy.ts'
 
 /** The cluster that is served, and the settings as they are now. */
@@ -11,8 +10,7 @@ export type Service = {
   name: string
   /** Where store, extension roots and module links are. */
   directory: string
-  target: Target
-  store: Store
+  place: Place
   machine: LocalMachine
   repositories: RepositoryClient[]
   policy: Policy

@@ -8,9 +8,10 @@ import { readPgConfig } from '../adapters/pg-config.ts'
 import { RepositoryClient } from '../adapters/repository-client.ts'
 import { readGrants, readRepositories, readSettings } from '../adapters/settings.ts'
 import { type Connection, serveSocket } from '../adapters/socket.ts'
-import type { Target } from '../install/install.ts'
+import type { Place, Target } from '../install/install.ts'
 import { Store } from '../install/store.ts'
-import { reportError } from '../model/errors.ts'
+import { UnknownNames } from '../install/unknown-names.ts'
+import { PginstallError, reportError } from '../model/errors.ts'
 import { createExtension } from './handlers/create-extension.ts'
 import { search } from './handlers/search.ts'
 import { status } from './handlers/status.ts'
@@ -38,7 +39,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
   const installation = await readPgConfig(settings.pg_config, signal)
   const target: Target = { directory: join(directory, settings.target), installation }
   await mkdir(target.directory, { recursive: true, mode: 0o755 })
-  const store = new Store(directory, signal)
+  const place: Place = { target, store: new Store(directory, signal), unknown: new UnknownNames() }
   const machine = new LocalMachine()
   const http = createHttpClient({ connectTimeoutMs: settings.connect_timeout, stallTimeoutMs: settings.stall_timeout })
   /** Repositories and policy are read for each request, so that what an administrator changes holds at once. */
@@ -51,8 +52,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
     return {
       name: settings.target,
       directory,
-      target,
-      store,
+      place,
       machine,
       repositories: clients,
       policy: { allow, deny, grants },
@@ -66,10 +66,11 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
       return admitted
     },
     answer: async (connection) => {
-      await answer(connection, readService, log)
-      mirror?.update({ refresh: false })
+      const created = await answer(connection, readService, log)
+      // It may have brought a newer index. Never for whoever was refused: nobody without rights makes us ask the network.
+      if (created) mirror?.update({ refresh: false })
     },
-    beforeListening: () => store.prepare(),
+    beforeListening: () => place.store.prepare(),
     onListening: () => {
       mirror = new IndexMirror(() => readService().repositories, log, signal)
       log.info({ socket: settings.socket, target: settings.target }, 'listening')
@@ -79,7 +80,8 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
   })
 }
 
-async function answer(connection: Connection, readService: () => Service, log: Logger): Promise<void> {
+/** Whether an extension was installed. */
+async function answer(connection: Connection, readService: () => Service, log: Logger): Promise<boolean> {
   const started = performance.now()
   const reply: Reply = {
     notify: (message) => connection.send({ notice: { message } }),
@@ -91,21 +93,24 @@ async function answer(connection: Connection, readService: () => Service, log: L
     const result = await handle(request, readService(), reply)
     connection.send({ result })
     log.info({ ...describe(request), ms: Math.round(performance.now() - started) }, 'answered')
+    return request.request === 'create_extension'
   } catch (thrown) {
     const error = reportError(thrown)
     connection.send({ error })
-    log.warn({ ...(request && describe(request)), error, cause: thrown }, 'refused')
+    const bug = thrown instanceof PginstallError ? {} : { err: thrown }
+    log.warn({ ...(request && describe(request)), error, ...bug }, 'refused')
+    return false
   }
 }
 
-function handle(request: Request, sidecar: Service, reply: Reply): Promise<object> {
+function handle(request: Request, service: Service, reply: Reply): Promise<object> {
   switch (request.request) {
     case 'create_extension':
-      return createExtension(request, sidecar, reply)
+      return createExtension(request, service, reply)
     case 'search':
-      return search(request, sidecar, reply)
+      return search(request, service, reply)
     case 'status':
-      return status(sidecar)
+      return status(service)
   }
 }
 

@@ -48,9 +48,9 @@ test('a full name installs the provider it names, and its index works', async (t
   const { query, notices } = await session(t)
   await query('CREATE EXTENSION "github.com/fdr/prefix"')
   t.true(notices.includes('updating repository stage'))
-  t.true(notices.includes('found extension prefix, version 1.2.10, at stage'))
+  t.true(notices.includes('found extension prefix, version 1.2.0, at stage'))
   t.deepEqual(await query('SELECT name, version, full_name, repository FROM pginstall.installed'), [
-    { name: 'prefix', version: '1.2.10', full_name: 'github.com/fdr/prefix', repository: 'stage' },
+    { name: 'prefix', version: '1.2.0', full_name: 'github.com/fdr/prefix', repository: 'stage' },
   ])
   const [library] = await query(`SELECT DISTINCT probin FROM pg_proc WHERE probin LIKE 'prefix%'`)
   t.is(library?.probin, 'prefix--github.com+fdr+prefix')
@@ -188,7 +188,7 @@ test('search, list and status read what the sidecar knows', async (t) => {
   await query('CREATE EXTENSION pginstall')
   await query('CREATE EXTENSION answer')
   const found = await query(`SELECT full_name, version, installable FROM pginstall.search('fdr/pre')`)
-  t.deepEqual(found, [{ full_name: 'github.com/fdr/prefix', version: '1.2.10', installable: true }])
+  t.deepEqual(found, [{ full_name: 'github.com/fdr/prefix', version: '1.2.0', installable: true }])
   t.deepEqual(await query('SELECT count(*)::int FROM pginstall.available()'), [{ count: 4 }])
   const [status] = await query('SELECT * FROM pginstall.status()')
   t.truthy(status)

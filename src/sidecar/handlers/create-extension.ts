@@ -9,7 +9,7 @@ export async function createExtension(
   service: Service,
   { notify, signal }: Reply,
 ): Promise<object> {
-  const { repositories, policy, machine, store, target } = service
+  const { repositories, policy, machine, place } = service
   const installation = await install(
     {
       name: parseExtensionName(request.extension),
@@ -28,8 +28,7 @@ export async function createExtension(
       notify,
       signal,
     },
-    store,
-    target,
+    place,
   )
   return {
     exec_path: installation.execPath,
