@@ -1,0 +1,2 @@
+DELETE FROM repository.index_files
+ WHERE kept_until < $1

@@ -1,0 +1,3 @@
+UPDATE repository.extensions
+   SET description = $2
+ WHERE id = $1

@@ -1,0 +1,3 @@
+SELECT file, sha256, size
+  FROM repository.archives
+ WHERE file = $1

@@ -1,0 +1,3 @@
+SELECT body
+  FROM repository.index_files
+ WHERE sha256 = $1

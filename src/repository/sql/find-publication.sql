@@ -1,0 +1,2 @@
+SELECT version, published_at, expires_at, envelope
+  FROM repository.publication

@@ -1,0 +1,2 @@
+INSERT INTO repository.migrations (number, name, sha256)
+VALUES ($1, $2, $3)
