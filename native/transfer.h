@@ -58,6 +58,7 @@ class Transfer {
   Response TakeResponse();
 
  private:
+  void MakeSink();
   void ConfigureRequest();
   void ConfigureHeaders();
   void ConfigureConnection();

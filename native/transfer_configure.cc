@@ -51,17 +51,6 @@ void CheckOptions(const TransferOptions& options) {
   }
 }
 
-std::unique_ptr<BodySink> MakeSink(const TransferOptions& options) {
-  switch (options.sink) {
-    case TransferOptions::Sink::kFile:
-      return std::make_unique<FileSink>(options.sink_file, options.resume_from);
-    case TransferOptions::Sink::kChunks:
-      return std::make_unique<ChunkSink>();
-    default:
-      return std::make_unique<MemorySink>();
-  }
-}
-
 bool IsHttps(const char* url_or_scheme) { return strncasecmp(url_or_scheme, "https", 5) == 0; }
 
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -82,11 +71,10 @@ void AllowHttpOnly(const EasyHandle& easy) {
 }  // namespace
 
 Transfer::Transfer(Id id, TransferOptions options)
-    : id_(id), options_(std::move(options)), easy_(curl_easy_init()), sink_(MakeSink(options_)) {
+    : id_(id), options_(std::move(options)), easy_(curl_easy_init()) {
   CheckOptions(options_);
   if (!easy_) throw FailureOf(CURLE_OUT_OF_MEMORY, "could not make a transfer");
-  chunks_ = dynamic_cast<ChunkSink*>(sink_.get());
-  memory_ = dynamic_cast<MemorySink*>(sink_.get());
+  MakeSink();
   ConfigureRequest();
   ConfigureHeaders();
   ConfigureConnection();
@@ -94,6 +82,22 @@ Transfer::Transfer(Id id, TransferOptions options)
   ConfigureRedirects();
   ConfigureLimits();
   ConfigureCallbacks();
+}
+
+void Transfer::MakeSink() {
+  switch (options_.sink) {
+    case TransferOptions::Sink::kMemory:
+      sink_ = std::make_unique<MemorySink>();
+      memory_ = static_cast<MemorySink*>(sink_.get());
+      break;
+    case TransferOptions::Sink::kFile:
+      sink_ = std::make_unique<FileSink>(options_.sink_file, options_.resume_from);
+      break;
+    case TransferOptions::Sink::kChunks:
+      sink_ = std::make_unique<ChunkSink>();
+      chunks_ = static_cast<ChunkSink*>(sink_.get());
+      break;
+  }
 }
 
 void Transfer::ConfigureRequest() {
@@ -145,7 +149,6 @@ void Transfer::ConfigureConnection() {
   SetOption(easy_, CURLOPT_PIPEWAIT, IsHttps(options_.url.c_str()) ? 1L : 0L);
   SetOption(easy_, CURLOPT_BUFFERSIZE, static_cast<long>(kMaxChunkBytes));
   SetOption(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
-  SetOption(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
   // An abort must not wait until a name server that is silent has timed out.
   SetOption(easy_, CURLOPT_QUICK_EXIT, 1L);
