@@ -50,6 +50,8 @@ export function addBuildCommand(program: Command, context: CliContext): void {
 }
 
 async function runBuild(context: CliContext, source: string, options: Options): Promise<void> {
+  // The build user has to reach what root writes for it.
+  process.umask(0o022)
   const settings = context.settings()
   const built = await buildExtension({
     source: isGitUri(source) ? source : resolve(source),
