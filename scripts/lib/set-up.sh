@@ -5,9 +5,9 @@
 set_up_state=.cache/set-up
 
 # postgresql-15 and server-dev: the servers that tests start, and headers and PGXS to build with. libcurl, pkg-config,
-# g++, make, cmake: the addon. binutils: what reads a module's needs. git: what build-farm members check sources out
+# g++, make, cmake, python3 (node-gyp's): the addon. binutils: what reads a module's needs. git: what build-farm members check sources out
 # with. openssl: certificates in tests. The rest: to unpack sources, and to know whom we talk to.
-system_packages=(postgresql-15 postgresql-server-dev-15 libcurl4-openssl-dev pkg-config g++ make cmake binutils git
+system_packages=(postgresql-15 postgresql-server-dev-15 libcurl4-openssl-dev pkg-config g++ make cmake python3 binutils git
   openssl ca-certificates bzip2 xz-utils)
 
 # step NAME TEXT COMMAND…: one line of progress; what the command says goes to a log, shown when it fails. The lock is

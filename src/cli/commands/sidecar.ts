@@ -22,5 +22,7 @@ export function addSidecarCommand(program: Command, context: CliContext): void {
         signal: context.signal,
         onListening: (socket) => context.progress(`pginstall sidecar: listening on ${socket}`),
       })
+      // To be stopped is how a daemon ends well.
+      context.exitStatus(0)
     })
 }
