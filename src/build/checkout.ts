@@ -1,7 +1,7 @@
 // Puts a source tree where it is to be built, and says which revision it is.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { cp, lstat, mkdir, readdir, readlink, rm, stat } from 'node:fs/promises'
+import { cp, lstat, mkdir, readdir, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { PginstallError } from '../model/errors.ts'
 import type { BuildSpace } from './build-space.ts'
@@ -31,12 +31,12 @@ export async function checkOut(source: string, space: BuildSpace): Promise<strin
 }
 
 /** As the build user, since a repository's own configuration can have git run programs. */
-function runGit(args: string[], space: BuildSpace, timeoutMs = gitTimeoutMs): Promise<string[]> {
+async function runGit(args: string[], space: BuildSpace, timeoutMs = gitTimeoutMs): Promise<string[]> {
+  const configuration = join(space.ours, 'gitconfig')
+  // A tree of another owner is one that we were asked to build.
+  await writeFile(configuration, '[safe]\n\tdirectory = *\n')
   const env = {
-    // A tree of another owner is one that we were asked to build.
-    GIT_CONFIG_COUNT: '1',
-    GIT_CONFIG_KEY_0: 'safe.directory',
-    GIT_CONFIG_VALUE_0: '*',
+    GIT_CONFIG_GLOBAL: configuration,
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_TERMINAL_PROMPT: '0',
     // Not ext::, which is a shell.
