@@ -44,7 +44,7 @@ const findTimeoutMs = 60_000
 
 /**
  * Builds one archive for each control file of the source and each pg_config. An SQL-only extension gives one for all.
- * Nothing of the source is run as root. An archive that exists already with the same bytes is left alone.
+ * Nothing of the source is run as root; the umask must let the build user read what we write, 022 does. An archive that exists already with the same bytes is left alone.
  * @throws PginstallError build_failed, config_file_error, invalid_name, invalid_parameter_value, duplicate_object,
  * query_canceled
  */

@@ -18,11 +18,13 @@ export type Facts = {
 }
 
 /**
- * `preload` is read from the modules: those that must be preloaded say so in an error message, "must be loaded via
- * shared_preload_libraries", or name the setting in a hint. The server's variable
- * process_shared_preload_libraries_in_progress alone says nothing: many only ask whether they are preloaded.
- * @throws PginstallError build_failed, invalid_name
+ * Whether a module wants to be preloaded stands in the module itself: it names the setting in a message ("must be loaded
+ * via shared_preload_libraries"), or calls what has an effect in the postmaster only. The server's variable
+ * process_shared_preload_libraries_in_progress alone says nothing: many only ask.
  */
+const wantsPreload = /(?<!process_)shared_preload_libraries|\0(?:RegisterBackgroundWorker|RequestAddinShmemSpace)\0/
+
+/** @throws PginstallError build_failed, invalid_name */
 export async function describeArchive(plan: ArchivePlan, facts: Facts): Promise<Manifest> {
   const { fullName, name, control, files } = plan
   if (control.defaultVersion === undefined) {
@@ -44,7 +46,7 @@ export async function describeArchive(plan: ArchivePlan, facts: Facts): Promise<
     requires: control.requires.map((required) => findProvider(required, facts.requires, name)),
     updates: files.flatMap(({ path }) => updateOf(path, name)),
     modules: modules.map(({ path }) => path.slice(name.length + 1, -'.so'.length)),
-    preload: contents.some((text) => /(?<!process_)shared_preload_libraries/.test(text)),
+    preload: contents.some((text) => wantsPreload.test(text)),
     files: files.map(({ path, kind, size, sha256 }) => ({ path, kind, size, sha256 })),
   }
 }

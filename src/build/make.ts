@@ -32,13 +32,18 @@ export async function makeInstall(space: BuildSpace, { pg, gmake, onLine }: Make
     onLine(`$ ${[command, ...args].join(' ')}`)
     await space.run(command, args, { cwd: space.tree, env, timeoutMs: buildTimeoutMs, onLine }).catch(asBuildFailure)
   }
+  const has = (file: string) => exists(join(space.tree, file))
+  if ((await has('configure.ac')) && (await has('autogen.sh')) && !(await has('configure')))
+    await run('./autogen.sh', [])
+  if (await has('configure')) await run('./configure', [`--with-pgconfig=${pg.path}`])
   if (!(await hasMakefile(space.tree))) {
-    if (!(await exists(join(space.tree, 'configure')))) {
-      throw new PginstallError('build_failed', 'the source has neither a Makefile nor a configure script', {
+    throw new PginstallError(
+      'build_failed',
+      'the source has neither a Makefile nor a configure script that makes one',
+      {
         hint: 'The directory to build is the one that has the Makefile for PGXS.',
-      })
-    }
-    await run('./configure', [`--with-pgconfig=${pg.path}`])
+      },
+    )
   }
   // COPT is PGXS's place for options to every compiler and linker call. Neither the directory of the build nor an ID
   // computed over it may get into a module. Bitcode, LLVM's, works in the server's own directory only.

@@ -1,6 +1,6 @@
 // Builds of real sources, small ones in test/fixtures/ and one from a Debian source package.
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { readArchive } from '../../src/adapters/archive-reader.ts'
@@ -163,6 +163,37 @@ test('sources that are none', async (t) => {
   writeFileSync(join(empty, 'Makefile'), 'all:\ninstall:\n\tmkdir -p $(DESTDIR)/x && echo x > $(DESTDIR)/x/y\n')
   await t.throwsAsync(build(empty), { message: /installs no control file/ })
   await t.throwsAsync(build(`file://${join(empty, 'absent')}`), { message: /could not clone/ })
+})
+
+test('a source with a configure script is configured, for the server that it is built for', async (t) => {
+  const tree = copyFixture('sql_only')
+  renameSync(join(tree, 'Makefile'), join(tree, 'Makefile.in'))
+  const script = '#!/bin/sh\ncp Makefile.in Makefile\necho "$1" > README.md\n'
+  writeFileSync(join(tree, 'configure'), script, { mode: 0o755 })
+  const [archive] = (await build(tree)) as [BuiltArchive]
+  t.is(await contentOf(archive, 'sql_only/doc/README.md'), `--with-pgconfig=${defaultPgConfig}\n`)
+})
+
+test('a configure script that has to be made first', async (t) => {
+  const tree = copyFixture('sql_only')
+  writeFileSync(join(tree, 'configure.ac'), '')
+  writeFileSync(
+    join(tree, 'autogen.sh'),
+    "#!/bin/sh\nprintf '#!/bin/sh\\necho made > README.md\\n' > configure\nchmod +x configure\n",
+    { mode: 0o755 },
+  )
+  const [archive] = (await build(tree)) as [BuiltArchive]
+  t.is(await contentOf(archive, 'sql_only/doc/README.md'), 'made\n')
+})
+
+test('a module that registers a background worker wants to be preloaded', async (t) => {
+  const tree = copyFixture('two_extensions')
+  const source = join(tree, 'first_module.c')
+  const more =
+    '#include "postmaster/bgworker.h"\nvoid start(BackgroundWorker *worker);\nvoid start(BackgroundWorker *worker) { RegisterBackgroundWorker(worker); }\n'
+  writeFileSync(source, readFileSync(source, 'utf8') + more)
+  const built = await build(tree)
+  t.true(built.find(({ manifest }) => manifest.name === 'first')?.manifest.preload)
 })
 
 test('a control file without default_version', async (t) => {
