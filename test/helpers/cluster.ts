@@ -79,6 +79,7 @@ export async function startCluster(
     async stop() {
       for (const session of sessions) await session.end().catch(() => undefined)
       if (server.exitCode !== null) return
+      server.ref()
       const gone = new Promise((resolve) => server.once('exit', resolve))
       server.kill('SIGINT')
       await gone

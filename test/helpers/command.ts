@@ -60,6 +60,7 @@ export async function startPginstall(
     pid: child.pid as number,
     log,
     stop(signal = 'SIGTERM') {
+      child.ref()
       child.kill(signal)
       return ended
     },

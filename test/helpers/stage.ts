@@ -20,7 +20,7 @@ export type Stage = {
   configDirectory: string
   /** Where the sidecar keeps what it places. */
   state: string
-  repository: { uri: string; publicKey: string }
+  repository: { uri: string; publicKey: string; pid: number }
   /** Settings of the sidecar, over those of the stage; they hold from the next request on. */
   configure(settings: Record<string, string>): void
   startSidecar(): Promise<void>
@@ -96,11 +96,7 @@ function startSidecar(configDirectory: string, logFile: string): Promise<Daemon>
   return startPginstall(configDirectory, ['sidecar'], { ready: 'pginstall sidecar: listening on', logFile })
 }
 
-async function startRepository(configDirectory: string): Promise<{ uri: string; publicKey: string }> {
+async function startRepository(configDirectory: string): Promise<Stage['repository']> {
   pginstall(configDirectory, 'server', 'start')
-  const { uri, publicKey } = JSON.parse(pginstall(configDirectory, 'server', 'status', '--json')) as {
-    uri: string
-    publicKey: string
-  }
-  return { uri, publicKey }
+  return JSON.parse(pginstall(configDirectory, 'server', 'status', '--json')) as Stage['repository']
 }

@@ -1,0 +1,51 @@
+/*
+ * compat.h
+ *		All that differs between the PostgreSQL versions we build against.
+ */
+#ifndef PGINSTALL_COMPAT_H
+#define PGINSTALL_COMPAT_H
+
+#include "catalog/pg_database.h"
+#include "fmgr.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+
+/* 14 moved wait events out of pgstat.h and told hooks of shared trees */
+#if PG_VERSION_NUM >= 140000
+#include "utils/wait_event.h"
+#define UTILITY_READ_ONLY_PARAMS bool readOnlyTree,
+#define UTILITY_READ_ONLY_ARGS	readOnlyTree,
+#else
+#include "pgstat.h"
+#define UTILITY_READ_ONLY_PARAMS
+#define UTILITY_READ_ONLY_ARGS
+#endif
+
+/* What vendors put into the module magic since 15 */
+#ifdef FMGR_ABI_EXTRA
+#define PGINSTALL_ABI_EXTRA FMGR_ABI_EXTRA
+#else
+#define PGINSTALL_ABI_EXTRA ""
+#endif
+
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define database_aclcheck(database, role, mode) \
+	object_aclcheck(DatabaseRelationId, database, role, mode)
+#else
+#define database_aclcheck(database, role, mode) \
+	pg_database_aclcheck(database, role, mode)
+#endif
+
+/* Named wait events for extensions came with 17 */
+#if PG_VERSION_NUM >= 170000
+#define sidecar_wait_event() WaitEventExtensionNew("PginstallSidecar")
+#else
+#define sidecar_wait_event() PG_WAIT_EXTENSION
+#endif
+
+#endif							/* PGINSTALL_COMPAT_H */

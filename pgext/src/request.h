@@ -1,0 +1,16 @@
+/*
+ * request.h
+ *		What is asked of the sidecar, as lines of the protocol.
+ */
+#ifndef PGINSTALL_REQUEST_H
+#define PGINSTALL_REQUEST_H
+
+#include "nodes/pg_list.h"
+
+extern char *create_extension_request(const char *extension,
+									  const char *version, bool cascade,
+									  const List *installed);
+extern char *search_request(const char *text);
+extern char *status_request(void);
+
+#endif							/* PGINSTALL_REQUEST_H */

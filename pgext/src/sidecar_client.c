@@ -1,0 +1,322 @@
+/*
+ * sidecar_client.c
+ *		One request to the sidecar, and its answer.
+ *
+ * The answer may take minutes, so every wait is one that Ctrl-C,
+ * statement_timeout, pg_terminate_backend and the postmaster's death end. What
+ * the sidecar says decides which code the server executes: nothing is sent or
+ * read before the kernel has told whose process it is.
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "guc.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "sidecar_client.h"
+#include "storage/fd.h"
+#include "storage/latch.h"
+#include "utils/timestamp.h"
+
+/* A full backlog gives EAGAIN and no event to wait for */
+#define CONNECT_RETRY_MS	20
+#define READ_BYTES			8192
+
+typedef struct Connection
+{
+	pgsocket	sock;
+	TimestampTz deadline;		/* 0 for none */
+	StringInfoData input;
+	int			next;			/* where in input the next line begins */
+} Connection;
+
+/*
+ * Wait for the events, at most for the limit (-1 for none) and the deadline.
+ */
+static void
+wait_for(Connection *conn, int events, long limit_ms)
+{
+	long		timeout = limit_ms;
+	static uint32 wait_event = 0;
+
+	if (wait_event == 0)
+		wait_event = sidecar_wait_event();
+	if (conn->deadline != 0)
+	{
+		long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+														   conn->deadline);
+
+		if (left <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_QUERY_CANCELED),
+					 errmsg("canceling statement due to pginstall.timeout"),
+					 errdetail("The pginstall sidecar has not answered within %d ms.",
+							   pginstall_timeout),
+					 errhint("The sidecar may still be at work and be faster the next time; or raise pginstall.timeout.")));
+		timeout = limit_ms < 0 ? left : Min(limit_ms, left);
+	}
+
+	(void) WaitLatchOrSocket(MyLatch,
+							 events | WL_LATCH_SET | WL_EXIT_ON_PM_DEATH |
+							 (timeout < 0 ? 0 : WL_TIMEOUT),
+							 conn->sock, timeout, wait_event);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+static pgsocket
+open_socket(void)
+{
+	pgsocket	sock = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (sock == PGINVALID_SOCKET ||
+		fcntl(sock, F_SETFD, FD_CLOEXEC) < 0 ||
+		!pg_set_noblock(sock))
+	{
+		int			save_errno = errno;
+
+		if (sock != PGINVALID_SOCKET)
+			close(sock);
+		errno = save_errno;
+		ereport(ERROR,
+				(errcode_for_socket_access(),
+				 errmsg("could not create a socket: %m")));
+	}
+	return sock;
+}
+
+static void
+connect_to_sidecar(Connection *conn)
+{
+	struct sockaddr_un address;
+
+	memset(&address, 0, sizeof(address));
+	address.sun_family = AF_UNIX;
+	strlcpy(address.sun_path, pginstall_socket, sizeof(address.sun_path));
+
+	while (connect(conn->sock, (struct sockaddr *) &address,
+				   sizeof(address)) < 0)
+	{
+		if (errno == EAGAIN)
+			wait_for(conn, 0, CONNECT_RETRY_MS);
+		else if (errno != EINTR)
+			ereport(ERROR,
+					(errcode(ERRCODE_SYSTEM_ERROR),
+					 errmsg("could not connect to the pginstall sidecar at \"%s\": %m",
+							pginstall_socket),
+					 errdetail("Only extensions that PostgreSQL itself has can be created without it."),
+					 errhint("Start the sidecar: systemctl start pginstall-sidecar, or pginstall sidecar; or set pginstall.socket.")));
+	}
+}
+
+/* Numbers are taken as such; a name that nobody has matches nobody */
+static bool
+is_sidecar_user(uid_t uid)
+{
+	char	   *end;
+	unsigned long number = strtoul(pginstall_sidecar_user, &end, 10);
+	struct passwd *pw;
+
+	if (pginstall_sidecar_user[0] >= '0' && pginstall_sidecar_user[0] <= '9' &&
+		*end == '\0')
+		return number == uid;
+	pw = getpwnam(pginstall_sidecar_user);
+	return pw != NULL && pw->pw_uid == uid;
+}
+
+static uid_t
+check_peer(const Connection *conn)
+{
+	uid_t		uid;
+	gid_t		gid;
+
+	if (getpeereid(conn->sock, &uid, &gid) < 0)
+		ereport(ERROR,
+				(errcode_for_socket_access(),
+				 errmsg("could not tell whose process listens at \"%s\": %m",
+						pginstall_socket)));
+	if (uid != 0 && uid != geteuid() && !is_sidecar_user(uid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the process at \"%s\" is not the pginstall sidecar",
+						pginstall_socket),
+				 errdetail("It runs as the operating system user with number %lu; pginstall.sidecar_user is \"%s\".",
+						   (unsigned long) uid, pginstall_sidecar_user),
+				 errhint("Set pginstall.sidecar_user if the sidecar runs as that user.")));
+	return uid;
+}
+
+static void
+send_request(Connection *conn, const char *request)
+{
+	size_t		left = strlen(request);
+
+	while (left > 0)
+	{
+		ssize_t		sent = send(conn->sock, request, left, MSG_NOSIGNAL);
+
+		if (sent >= 0)
+		{
+			request += sent;
+			left -= sent;
+		}
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			wait_for(conn, WL_SOCKET_WRITEABLE, -1);
+		else if (errno == EPIPE || errno == ECONNRESET)
+			return;				/* it may have said why before it hung up */
+		else if (errno != EINTR)
+			ereport(ERROR,
+					(errcode(ERRCODE_SYSTEM_ERROR),
+					 errmsg("could not send to the pginstall sidecar: %m")));
+	}
+}
+
+/* More bytes of input; false at its end */
+static bool
+receive_more(Connection *conn)
+{
+	for (;;)
+	{
+		ssize_t		got;
+
+		enlargeStringInfo(&conn->input, READ_BYTES);
+		got = recv(conn->sock, conn->input.data + conn->input.len,
+				   READ_BYTES, 0);
+		if (got > 0)
+		{
+			conn->input.len += got;
+			conn->input.data[conn->input.len] = '\0';
+			return true;
+		}
+		if (got == 0 || errno == ECONNRESET)
+			return false;
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			wait_for(conn, WL_SOCKET_READABLE, -1);
+		else if (errno != EINTR)
+			ereport(ERROR,
+					(errcode(ERRCODE_SYSTEM_ERROR),
+					 errmsg("could not read from the pginstall sidecar: %m")));
+	}
+}
+
+/* The next line, its line feed made a NUL; valid until the next call */
+static char *
+receive_line(Connection *conn, int *length)
+{
+	int			searched = 0;
+
+	/* forget the line before */
+	memmove(conn->input.data, conn->input.data + conn->next,
+			conn->input.len - conn->next + 1);
+	conn->input.len -= conn->next;
+	conn->next = 0;
+
+	for (;;)
+	{
+		char	   *feed = memchr(conn->input.data + searched, '\n',
+								  conn->input.len - searched);
+
+		CHECK_FOR_INTERRUPTS();
+		if (feed)
+		{
+			*feed = '\0';
+			*length = feed - conn->input.data;
+			conn->next = *length + 1;
+			return conn->input.data;
+		}
+		searched = conn->input.len;
+		if (searched > MAX_MESSAGE_BYTES)
+			ereport(ERROR,
+					(errcode(ERRCODE_SYSTEM_ERROR),
+					 errmsg("the pginstall sidecar does not answer as the protocol says"),
+					 errdetail("A line has more than %d bytes.",
+							   MAX_MESSAGE_BYTES)));
+		if (!receive_more(conn))
+			ereport(ERROR,
+					(errcode(ERRCODE_SYSTEM_ERROR),
+					 errmsg("the pginstall sidecar hung up before it had answered"),
+					 errhint("See the sidecar's log.")));
+	}
+}
+
+/* Outside text is never a format */
+static void
+report(int elevel, const Answer *answer)
+{
+	ereport(elevel,
+			(elevel >= ERROR ? errcode(answer->sqlerrcode) : 0,
+			 errmsg_internal("%s", answer->message),
+			 answer->detail ? errdetail_internal("%s", answer->detail) : 0,
+			 answer->hint ? errhint("%s", answer->hint) : 0));
+}
+
+/* Notices are shown as they come; an error is raised as it is */
+static Answer *
+receive_result(Connection *conn, RequestKind kind)
+{
+	for (;;)
+	{
+		int			length;
+		char	   *line = receive_line(conn, &length);
+		Answer	   *answer = parse_answer(line, length, kind);
+
+		if (answer->kind == ANSWER_RESULT)
+			return answer;
+		report(answer->kind == ANSWER_ERROR ? ERROR : NOTICE, answer);
+	}
+}
+
+static Answer *
+converse(Connection *conn, const char *request, RequestKind kind, uid_t *peer)
+{
+	conn->sock = open_socket();
+	connect_to_sidecar(conn);
+	*peer = check_peer(conn);
+	send_request(conn, request);
+	return receive_result(conn, kind);
+}
+
+/*
+ * Sends the request and returns the result, with whose process it came from.
+ * Raises what the sidecar answers as an error; 58000 if it is not there or not
+ * to be understood, 42501 if it is another's process, 57014 when
+ * pginstall.timeout has passed.
+ */
+Answer *
+ask_sidecar(const char *request, RequestKind kind, uid_t *peer)
+{
+	Connection	conn;
+	Answer	   *volatile answer = NULL;
+
+	initStringInfo(&conn.input);
+	conn.next = 0;
+	conn.sock = PGINVALID_SOCKET;
+	conn.deadline = pginstall_timeout == 0 ? 0 :
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+									(int64) pginstall_timeout);
+
+	if (!AcquireExternalFD())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not connect to the pginstall sidecar: %m"),
+				 errdetail("There are too many open files in this session.")));
+
+	PG_TRY();
+	{
+		answer = converse(&conn, request, kind, peer);
+	}
+	PG_FINALLY();
+	{
+		if (conn.sock != PGINVALID_SOCKET)
+			close(conn.sock);
+		ReleaseExternalFD();
+	}
+	PG_END_TRY();
+	return answer;
+}
