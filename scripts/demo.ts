@@ -46,7 +46,7 @@ function story(short: string, chosen: string, others: string[]): Step[] {
   return [
     { sql: 'CREATE EXTENSION pginstall;', shows: [/^CREATE EXTENSION$/m] },
     {
-      sql: `CREATE EXTENSION "${short}";`,
+      sql: `CREATE EXTENSION ${/^[a-z_][a-z0-9_]*$/.test(short) ? short : `"${short}"`};`,
       fails: true,
       shows: [
         `extension short name "${short}" matches several providers`,

@@ -11,16 +11,24 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 
-/* 14 moved wait events out of pgstat.h and told hooks of shared trees */
 #if PG_VERSION_NUM >= 140000
 #include "utils/wait_event.h"
-#define UTILITY_READ_ONLY_PARAMS bool readOnlyTree,
-#define UTILITY_READ_ONLY_ARGS	readOnlyTree,
+#define UTILITY_TREE_PARAM		bool readOnlyTree,
+#define UTILITY_TREE_ARG		readOnlyTree,
 #else
 #include "pgstat.h"
-#define UTILITY_READ_ONLY_PARAMS
-#define UTILITY_READ_ONLY_ARGS
+#define UTILITY_TREE_PARAM
+#define UTILITY_TREE_ARG
 #endif
+
+/* What a ProcessUtility hook is given, and hands on */
+#define UTILITY_PARAMS \
+	PlannedStmt *pstmt, const char *queryString, UTILITY_TREE_PARAM \
+	ProcessUtilityContext context, ParamListInfo params, \
+	QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc
+#define UTILITY_ARGS \
+	pstmt, queryString, UTILITY_TREE_ARG \
+	context, params, queryEnv, dest, qc
 
 /* What vendors put into the module magic since 15 */
 #ifdef FMGR_ABI_EXTRA

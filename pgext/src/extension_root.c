@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "compat.h"
 #include "extension_root.h"

@@ -1,22 +1,16 @@
 /*
  * process_utility.c
- *		CREATE EXTENSION of what PostgreSQL itself does not have.
+ *		The statements that we take part in.
  *
- *	statement				what is done about it
- *	---------				---------------------
- *	CREATE EXTENSION		asked of the sidecar, unless it is PostgreSQL's own
- *							business; then run with the sidecar's control files
- *	CREATE FUNCTION, LOAD	in a script of ours: the module's unique name
- *	all others				nothing
- *
- * Everything that can be refused is refused before a byte leaves for the
- * sidecar, and PostgreSQL's own checks follow all the same.
+ * CREATE EXTENSION of something PostgreSQL itself does not have, or by a full
+ * name: the sidecar is asked for it, and when it has put the files in their
+ * place the statement is handed on with the short name. Everything that can be
+ * refused is refused before the sidecar is asked: it may download for minutes.
  */
 #include "postgres.h"
 
-#include "access/parallel.h"
 #include "access/xact.h"
-#include "access/xlog.h"
+#include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
@@ -25,7 +19,6 @@
 #include "miscadmin.h"
 #include "module_path.h"
 #include "names.h"
-#include "nodes/parsenodes.h"
 #include "process_utility.h"
 #include "record.h"
 #include "request.h"
@@ -33,327 +26,295 @@
 #include "sidecar_client.h"
 #include "statement_name.h"
 #include "tcop/utility.h"
-#include "utils/builtins.h"
+#include "utils/acl.h"
 
-/* What the hook is called with, besides the statement */
-typedef struct UtilityCall
-{
-	const char *query_string;
-	bool		read_only_tree;
-	ProcessUtilityContext context;
-	ParamListInfo params;
-	QueryEnvironment *query_env;
-	DestReceiver *dest;
-	QueryCompletion *completion;
-} UtilityCall;
+static ProcessUtility_hook_type previous_hook = NULL;
 
-/* What is asked for, as the statement says it */
-typedef struct WantedExtension
-{
-	const char *name;			/* short or full */
-	const char *short_name;
-	const char *version;		/* NULL without VERSION */
-	bool		cascade;
-} WantedExtension;
-
-static ProcessUtility_hook_type prev_ProcessUtility = NULL;
-
-static void pginstall_ProcessUtility(PlannedStmt *pstmt,
-									 const char *query_string,
-									 UTILITY_READ_ONLY_PARAMS
-									 ProcessUtilityContext context,
-									 ParamListInfo params,
-									 QueryEnvironment *query_env,
-									 DestReceiver *dest,
-									 QueryCompletion *completion);
+static void process_utility(UTILITY_PARAMS);
+static void create_extension(UTILITY_PARAMS);
 
 void
-install_process_utility_hook(void)
+install_utility_hook(void)
 {
-	prev_ProcessUtility = ProcessUtility_hook;
-	ProcessUtility_hook = pginstall_ProcessUtility;
+	previous_hook = ProcessUtility_hook;
+	ProcessUtility_hook = process_utility;
 }
 
 static void
-run_statement(PlannedStmt *pstmt, const UtilityCall *call)
+chain(UTILITY_PARAMS)
 {
-#if PG_VERSION_NUM >= 140000
-	bool		readOnlyTree = call->read_only_tree;
-#endif
-
-	(prev_ProcessUtility ? prev_ProcessUtility : standard_ProcessUtility)
-		(pstmt, call->query_string, UTILITY_READ_ONLY_ARGS call->context,
-		 call->params, call->query_env, call->dest, call->completion);
+	if (previous_hook)
+		previous_hook(UTILITY_ARGS);
+	else
+		standard_ProcessUtility(UTILITY_ARGS);
 }
 
-/* A copy that asks for the extension by its short name */
-static PlannedStmt *
-with_short_name(PlannedStmt *pstmt, const char *short_name)
+static void
+process_utility(UTILITY_PARAMS)
 {
-	PlannedStmt *copy = copyObject(pstmt);
-
-	castNode(CreateExtensionStmt, copy->utilityStmt)->extname =
-		pstrdup(short_name);
-	return copy;
+	switch (nodeTag(pstmt->utilityStmt))
+	{
+		case T_CreateExtensionStmt:
+			create_extension(UTILITY_ARGS);
+			return;
+		case T_CreateFunctionStmt:
+		case T_LoadStmt:
+			pstmt = rewrite_script_statement(pstmt);
+			break;
+		default:
+			break;
+	}
+	chain(UTILITY_ARGS);
 }
 
-/* Where PostgreSQL refuses the statement, or we must keep out of its way */
-static bool
-is_out_of_place(void)
+static void
+check_full_name(const char *name)
 {
-	return IsBinaryUpgrade || creating_extension || XactReadOnly ||
-		IsInParallelMode() || RecoveryInProgress();
-}
-
-static const char *
-wanted_name(const PlannedStmt *pstmt, const UtilityCall *call)
-{
-	const char *name = whole_extension_name(pstmt, call->query_string);
-	const char *fault;
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NAME_TOO_LONG),
-				 errmsg("could not read the whole name of the extension"),
-				 errdetail("PostgreSQL cuts identifiers at %d bytes, and the statement's text does not tell the rest.",
-						   NAMEDATALEN - 1),
-				 errhint("Write the name between double quotes, without U& and its escapes.")));
-	if (!is_full_name(name))
-		return name;
+	const char *fault = full_name_fault(name, strlen(name));
 
 	if (strlen(name) > MAX_FULL_NAME_BYTES)
 		ereport(ERROR,
 				(errcode(ERRCODE_NAME_TOO_LONG),
 				 errmsg("extension full name has more than %d bytes",
 						MAX_FULL_NAME_BYTES),
-				 errdetail("\"%s\" has %zu bytes.", name, strlen(name)),
-				 errhint("Use the extension's short name, with pginstall.prefer where that is ambiguous.")));
-	fault = full_name_fault(name, strlen(name));
+				 errdetail("The name is \"%s\".", name)));
 	if (fault)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("invalid extension full name: \"%s\"", name),
 				 errdetail("%s", fault),
 				 errhint("A full name is a URI without scheme, query and fragment, such as github.com/dim/prefix.")));
+}
+
+/* Installed, at hand or not a name at all: PostgreSQL needs no help from us */
+static bool
+is_postgres_matter(const char *short_name)
+{
+	return short_name_fault(short_name, strlen(short_name)) != NULL ||
+		OidIsValid(get_extension_oid(short_name, true)) ||
+		postgres_has_extension(short_name);
+}
+
+/*
+ * The name to ask the sidecar for, short or full, whole; NULL if the statement
+ * is PostgreSQL's own matter.
+ */
+static char *
+name_to_ask_for(const PlannedStmt *pstmt, const char *query_string)
+{
+	char	   *name;
+
+	/* pg_upgrade and scripts have their own ideas of what is there */
+	if (IsBinaryUpgrade || creating_extension)
+		return NULL;
+
+	name = whole_extension_name(pstmt, query_string);
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("could not read the whole name of the extension from the statement"),
+				 errdetail("PostgreSQL's parser cuts names at %d bytes, and the rest may name another extension.",
+						   NAMEDATALEN - 1),
+				 errhint("Write the name in plain double quotes, without U&, in a statement sent as text.")));
+	if (is_full_name(name))
+		check_full_name(name);
+	else if (is_postgres_matter(name))
+		return NULL;
 	return name;
 }
 
 /*
- * Whether PostgreSQL alone has to do with the statement: what it has itself,
- * what the database has already, and what cannot be a name.
+ * Whether the database has the extension already: true sends the statement to
+ * PostgreSQL for its own error or notice. IF NOT EXISTS must not pass one
+ * provider's extension off as another's.
  */
 static bool
-is_postgres_matter(const WantedExtension *wanted)
+is_installed(const char *name, const List *installed)
 {
-	if (is_full_name(wanted->name))
-		return false;
-	return short_name_fault(wanted->name, strlen(wanted->name)) != NULL ||
-		OidIsValid(get_extension_oid(wanted->name, true)) ||
-		postgres_has_extension(wanted->name);
-}
+	const char *short_name = short_name_of(name);
+	const InstalledExtension *present = find_installed(installed, short_name);
 
-/*
- * Whether the very provider that is asked for is installed already. Another
- * one is an error, with IF NOT EXISTS too: the user named what is wanted.
- */
-static bool
-is_installed(const WantedExtension *wanted, const List *installed)
-{
-	const InstalledExtension *found = find_installed(installed,
-													 wanted->short_name);
-
-	if (found == NULL)
+	if (present == NULL)
 		return false;
-	if (found->full_name && strcmp(found->full_name, wanted->name) == 0)
-		return true;
-	ereport(ERROR,
-			(errcode(ERRCODE_DUPLICATE_OBJECT),
-			 errmsg("extension \"%s\" is installed from another provider than \"%s\"",
-					wanted->short_name, wanted->name),
-			 found->full_name ?
-			 errdetail("Installed is \"%s\".", found->full_name) :
-			 errdetail("It was not installed through pginstall."),
-			 errhint("A database has one provider of a short name. Drop the extension first, or use another database.")));
-	return false;				/* keep compiler quiet */
+	if (is_full_name(name) &&
+		(present->full_name == NULL || strcmp(present->full_name, name) != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("extension \"%s\" is installed from another provider",
+						short_name),
+				 present->full_name ?
+				 errdetail("\"%s\" is installed, not \"%s\".",
+						   present->full_name, name) :
+				 errdetail("It did not come through pginstall, so it is not known to be \"%s\".",
+						   name),
+				 errhint("Drop the extension first to change its provider.")));
+	return true;
 }
 
 static void
-read_options(const CreateExtensionStmt *stmt, WantedExtension *wanted)
+check_rights(void)
+{
+	if (!superuser() &&
+		database_aclcheck(MyDatabaseId, GetUserId(), ACL_CREATE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_DATABASE,
+					   get_database_name(MyDatabaseId));
+}
+
+static void
+read_options(const CreateExtensionStmt *stmt, const char **version,
+			 bool *cascade)
 {
 	ListCell   *lc;
 	const char *fault;
 
-	wanted->version = NULL;
-	wanted->cascade = false;
+	*version = NULL;
+	*cascade = false;
 	foreach(lc, stmt->options)
 	{
 		DefElem    *option = lfirst_node(DefElem, lc);
 
 		if (strcmp(option->defname, "new_version") == 0)
-			wanted->version = defGetString(option);
+			*version = defGetString(option);
 		else if (strcmp(option->defname, "cascade") == 0)
-			wanted->cascade = defGetBoolean(option);
+			*cascade = defGetBoolean(option);
 	}
-
-	fault = wanted->version ?
-		version_fault(wanted->version, strlen(wanted->version)) : NULL;
+	fault = *version ? version_fault(*version, strlen(*version)) : NULL;
 	if (fault)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("invalid extension version: \"%s\"", wanted->version),
+				 errmsg("invalid extension version: \"%s\"", *version),
 				 errdetail("%s", fault)));
 }
 
-/* PostgreSQL's own right; what policy grants is the sidecar's to say */
+/* The sidecar must answer what it was asked for */
 static void
-check_rights(void)
+check_result_fits(const CreateResult *result, const char *name,
+				  const char *version)
 {
-	AclResult	result = superuser() ? ACLCHECK_OK :
-		database_aclcheck(MyDatabaseId, GetUserId(), ACL_CREATE);
+	const ResultExtension *first = linitial(result->extensions);
+	const char *answered = is_full_name(name) ? first->full_name : first->name;
 
-	if (result != ACLCHECK_OK)
-		aclcheck_error(result, OBJECT_DATABASE,
-					   get_database_name(MyDatabaseId));
-}
-
-/* What the sidecar has placed, and where its control files are */
-static CreateResult *
-ask_for_extension(const WantedExtension *wanted, const List *installed,
-				  char **root)
-{
-	char	   *request = create_extension_request(wanted->name,
-												   wanted->version,
-												   wanted->cascade, installed);
-	uid_t		sidecar;
-	Answer	   *answer = ask_sidecar(request, REQUEST_CREATE_EXTENSION,
-									 &sidecar);
-	CreateResult *result = answer->created;
-	ResultExtension *first = linitial(result->extensions);
-
-	if (strcmp(is_full_name(wanted->name) ? first->full_name : first->name,
-			   wanted->name) != 0)
+	if (strcmp(answered, name) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYSTEM_ERROR),
-				 errmsg("the pginstall sidecar does not answer as the protocol says"),
-				 errdetail("Extension \"%s\" was asked for, it answers with \"%s\".",
-						   wanted->name, first->full_name)));
-	check_modules_found(result);
-	*root = checked_extension_root(result, sidecar);
-	return result;
+				 errmsg("the pginstall sidecar answered for another extension"),
+				 errdetail("It was asked for \"%s\" and answered \"%s\".",
+						   name, answered)));
+	if (version && strcmp(first->version, version) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYSTEM_ERROR),
+				 errmsg("the pginstall sidecar answered for another version"),
+				 errdetail("It was asked for version \"%s\" of \"%s\" and answered \"%s\".",
+						   version, name, first->version)));
 }
 
-/* Runs the statement while PostgreSQL sees the extension root */
+/* Hands the statement on while PostgreSQL finds what the sidecar has placed */
 static void
-run_in_root(PlannedStmt *pstmt, const UtilityCall *call,
-			const CreateResult *result, const char *root)
+chain_in_root(const CreateResult *result, const char *root, UTILITY_PARAMS)
 {
 	const CreateResult *outer = current_result;
+	volatile bool completed = false;
 	ExtensionRoot saved;
 
 	enter_extension_root(&saved, root);
+	current_result = result;
 	PG_TRY();
 	{
-		current_result = result;
-		run_statement(pstmt, call);
+		chain(UTILITY_ARGS);
+		completed = true;
 	}
-	PG_CATCH();
+	PG_FINALLY();
 	{
 		current_result = outer;
-		leave_extension_root(&saved, false);
-		PG_RE_THROW();
+		leave_extension_root(&saved, completed);
 	}
 	PG_END_TRY();
-	current_result = outer;
-	leave_extension_root(&saved, true);
 }
 
-/* One row for each extension that the statement has made */
+static List *
+not_yet_installed(const List *extensions)
+{
+	List	   *missing = NIL;
+	ListCell   *lc;
+
+	foreach(lc, extensions)
+	{
+		ResultExtension *extension = lfirst(lc);
+
+		if (!OidIsValid(get_extension_oid(extension->name, true)))
+			missing = lappend(missing, extension);
+	}
+	return missing;
+}
+
+/* Without CASCADE, not all of the missing are there afterwards */
 static void
-record_created(const CreateResult *result, const List *installed)
+record_created(const List *missing)
 {
 	ListCell   *lc;
 
 	CommandCounterIncrement();
 	forget_dropped();
-	foreach(lc, result->extensions)
+	foreach(lc, missing)
 	{
-		const ResultExtension *extension = lfirst(lc);
+		ResultExtension *extension = lfirst(lc);
 
-		if (find_installed(installed, extension->name) == NULL &&
-			OidIsValid(get_extension_oid(extension->name, true)))
+		if (OidIsValid(get_extension_oid(extension->name, true)))
 			write_record(extension);
 	}
 }
 
 static void
-create_extension(PlannedStmt *pstmt, const UtilityCall *call)
+create_extension(UTILITY_PARAMS)
 {
-	CreateExtensionStmt *stmt = castNode(CreateExtensionStmt,
-										 pstmt->utilityStmt);
-	WantedExtension wanted;
-	CreateResult *result;
+	char	   *name = name_to_ask_for(pstmt, queryString);
+	CreateExtensionStmt *stmt;
+	const char *version;
+	bool		cascade;
 	List	   *installed;
+	Answer	   *answer;
+	List	   *missing;
 	char	   *root;
+	uid_t		sidecar;
 
-	if (is_out_of_place())
+	if (name == NULL)
 	{
-		run_statement(pstmt, call);
+		chain(UTILITY_ARGS);
 		return;
 	}
-	wanted.name = wanted_name(pstmt, call);
-	wanted.short_name = is_full_name(wanted.name) ?
-		short_name_of(wanted.name) : wanted.name;
-	if (is_postgres_matter(&wanted))
-	{
-		run_statement(pstmt, call);
-		return;
-	}
+	PreventCommandIfReadOnly("CREATE EXTENSION");
+	PreventCommandIfParallelMode("CREATE EXTENSION");
+	PreventCommandDuringRecovery("CREATE EXTENSION");
+
+	/* the statement may stand in a cached plan: only a copy is changed */
+	pstmt = copyObject(pstmt);
+	stmt = castNode(CreateExtensionStmt, pstmt->utilityStmt);
+	stmt->extname = pstrdup(short_name_of(name));
+
 	installed = installed_extensions();
-	if (is_installed(&wanted, installed))
+	if (is_installed(name, installed))
 	{
-		/* PostgreSQL's own error, or notice with IF NOT EXISTS */
-		run_statement(with_short_name(pstmt, wanted.short_name), call);
+		chain(UTILITY_ARGS);
 		return;
 	}
-
-	read_options(stmt, &wanted);
 	check_rights();
-	result = ask_for_extension(&wanted, installed, &root);
-	require_record();
-	run_in_root(with_short_name(pstmt, wanted.short_name), call, result, root);
-	record_created(result, installed);
-}
+	read_options(stmt, &version, &cascade);
 
-static void
-pginstall_ProcessUtility(PlannedStmt *pstmt, const char *query_string,
-						 UTILITY_READ_ONLY_PARAMS
-						 ProcessUtilityContext context, ParamListInfo params,
-						 QueryEnvironment *query_env, DestReceiver *dest,
-						 QueryCompletion *completion)
-{
-	UtilityCall call = {
-		.query_string = query_string,
-#if PG_VERSION_NUM >= 140000
-		.read_only_tree = readOnlyTree,
-#endif
-		.context = context,
-		.params = params,
-		.query_env = query_env,
-		.dest = dest,
-		.completion = completion
-	};
+	answer = ask_sidecar(create_extension_request(name, version, cascade,
+												  installed),
+						 REQUEST_CREATE_EXTENSION, &sidecar);
+	check_result_fits(answer->created, name, version);
+	check_modules_found(answer->created);
+	root = checked_extension_root(answer->created, sidecar);
 
-	switch (nodeTag(pstmt->utilityStmt))
+	/* others may have been faster while we waited */
+	if (is_installed(name, installed_extensions()))
 	{
-		case T_CreateExtensionStmt:
-			create_extension(pstmt, &call);
-			break;
-		case T_CreateFunctionStmt:
-		case T_LoadStmt:
-			run_statement(rewrite_script_statement(pstmt), &call);
-			break;
-		default:
-			run_statement(pstmt, &call);
-			break;
+		chain(UTILITY_ARGS);
+		return;
 	}
+	require_record();
+	missing = not_yet_installed(answer->created->extensions);
+	chain_in_root(answer->created, root, UTILITY_ARGS);
+	record_created(missing);
 }

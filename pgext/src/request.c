@@ -22,20 +22,26 @@
 #include "request.h"
 #include "utils/json.h"
 
+/* A copy: GetConfigOption answers all numbers in one buffer */
+static char *
+setting(const char *name)
+{
+	return pstrdup(GetConfigOption(name, false, false));
+}
+
 static void
 begin_request(StringInfo buf, const char *request)
 {
+	bool		assertions = strcmp(setting("debug_assertions"), "on") == 0;
+
 	appendStringInfo(buf, "{\"protocol\":1,\"request\":\"%s\"", request);
 
 	/* as the server runs: its files may have been upgraded since it started */
 	appendStringInfo(buf,
 					 ",\"server\":{\"version_num\":%s,\"block_size\":%s"
 					 ",\"wal_block_size\":%s,\"assertions\":%s,\"abi_extra\":",
-					 GetConfigOption("server_version_num", false, false),
-					 GetConfigOption("block_size", false, false),
-					 GetConfigOption("wal_block_size", false, false),
-					 strcmp(GetConfigOption("debug_assertions", false, false),
-							"on") == 0 ? "true" : "false");
+					 setting("server_version_num"), setting("block_size"),
+					 setting("wal_block_size"), assertions ? "true" : "false");
 	escape_json(buf, PGINSTALL_ABI_EXTRA);
 	appendStringInfoChar(buf, '}');
 }
