@@ -1,6 +1,6 @@
 // A postmaster that outlived the daemon that had started it: found by its lock file, told from a stranger with the same
 // process id by its working directory, and stopped.
-import { readFile, readlink, realpath, rmdir } from 'node:fs/promises'
+import { readdir, readFile, readlink, realpath, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { PginstallError } from '../model/errors.ts'
@@ -25,6 +25,9 @@ export async function stopStalePostmaster(data: string, signal: AbortSignal): Pr
         detail: `Its process id is ${stale.pid}.`,
       })
     }
+  } else if (!(await anyoneWorksIn(data))) {
+    // PostgreSQL does not start while anybody of ours has the process id, as in a container that was started anew.
+    await rm(join(data, 'postmaster.pid'), { force: true })
   }
   // A temporary directory of its socket; one that is used still is not empty.
   if (stale.socketDirectory !== join(dirname(data), 'socket')) await rmdir(stale.socketDirectory).catch(() => {})
@@ -44,6 +47,13 @@ async function readLockFile(data: string): Promise<{ pid: number; socketDirector
 async function runsIn(pid: number, data: string): Promise<boolean> {
   const workingDirectory = await readlink(`/proc/${pid}/cwd`).catch(() => undefined)
   return workingDirectory !== undefined && workingDirectory === (await realpath(data))
+}
+
+/** Backends that have lost their postmaster work there too: the lock file is then PostgreSQL's to judge. */
+async function anyoneWorksIn(data: string): Promise<boolean> {
+  for (const name of await readdir('/proc'))
+    if (/^[0-9]+$/.test(name) && (await runsIn(Number(name), data))) return true
+  return false
 }
 
 async function stopBy(
