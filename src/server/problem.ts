@@ -1,4 +1,5 @@
 // What a client sees of a failure: a problem document (RFC 9457), in the one error shape.
+import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import sqlstates from '../../protocol/sqlstates.json' with { type: 'json' }
 import { type Condition, type ErrorReport, PginstallError, reportError } from '../model/errors.ts'
@@ -85,7 +86,7 @@ function statusOf({ sqlstate }: ErrorReport, error: unknown): number {
 }
 
 /** The framework's own refusals. Anything else is a bug, of which the log knows more than the client. */
-function reportForeign({ statusCode, validation, validationContext, message }: Partial<FastifyError>): ErrorReport {
+function reportForeign({ statusCode, validation, validationContext, code }: Partial<FastifyError>): ErrorReport {
   if (validation !== undefined) {
     const where = validationContext === 'querystring' ? 'parameter' : 'path element'
     const fault = validation[0]
@@ -100,8 +101,11 @@ function reportForeign({ statusCode, validation, validationContext, message }: P
     }
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    // Their own words repeat what was sent, however long.
     const { sqlstate } = statusCode === 413 ? sqlstates.program_limit_exceeded : sqlstates.syntax_error
-    return { sqlstate, message: 'could not understand the request', detail: `${message}.` }
+    const reason = STATUS_CODES[statusCode]?.toLowerCase() ?? `status ${statusCode}`
+    const detail = code === 'FST_ERR_BAD_URL' ? { detail: 'The path is not properly escaped.' } : {}
+    return { sqlstate, message: `could not understand the request: ${reason}`, ...detail }
   }
   return {
     sqlstate: sqlstates.internal_error.sqlstate,
