@@ -37,6 +37,11 @@
 #define PGINSTALL_ABI_EXTRA ""
 #endif
 
+/* What ends a module's file name; told to few of the server's own files before 15 */
+#ifndef DLSUFFIX
+#define DLSUFFIX ".so"
+#endif
+
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif

@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 
+#include "compat.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "module_path.h"

@@ -12,6 +12,7 @@
 
 #include "commands/defrem.h"
 #include "commands/extension.h"
+#include "compat.h"
 #include "nodes/parsenodes.h"
 #include "script_rewrite.h"
 
