@@ -1,5 +1,6 @@
 // The HTTP side: Fastify with our routes, our errors and our limits.
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
+import { createLog } from '../adapters/log.ts'
 import { canonicalUrl } from './canonical-url.ts'
 import { addEntityTag } from './entity-tag.ts'
 import { notFound, sendProblem } from './problem.ts'
@@ -36,4 +37,16 @@ export async function createHttpServer(services: Services, log: FastifyBaseLogge
     await server.register(async (scope) => add(scope, services))
   }
   return server
+}
+
+/**
+ * Has Fastify load what it loads only when the first server of a process is made: afterwards, a daemon that has dropped
+ * its rights may not be able to read it.
+ */
+export async function loadLazyModules(): Promise<void> {
+  const server = fastify({ loggerInstance: createLog('server') })
+  const anything = { type: 'object', properties: { any: { type: 'string' } } }
+  server.get('/:any', { schema: { params: anything } }, async () => '')
+  await server.ready()
+  await server.close()
 }

@@ -54,9 +54,11 @@ const defaultIndexPeriodMs = 7 * 24 * 3600 * 1000
 /** How long transfers that are under way may take to end, once the server closes. */
 const closeGraceMs = 10_000
 
+export { loadLazyModules } from './http.ts'
+
 /**
- * Starts the server; it answers when this returns. Everything it needs of the package has been read by then, and most
- * of it when this module was loaded.
+ * Starts the server; it answers when this returns. What it needs of the package was read when this module was loaded
+ * and by loadLazyModules: whoever drops rights does so after both, and before this.
  * @throws PginstallError duplicate_object when one runs on the data directory; io_error, config_file_error, …
  */
 export async function startRepositoryServer(given: RepositoryServerOptions): Promise<RepositoryServer> {

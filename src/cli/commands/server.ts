@@ -60,7 +60,8 @@ function serverOptions(context: CliContext): RepositoryServerOptions {
 /** The server itself. What is in the package is read before rights are dropped: the user may not be able to. */
 async function serve(context: CliContext): Promise<void> {
   try {
-    const { startRepositoryServer } = await import('../../server/main.ts')
+    const { loadLazyModules, startRepositoryServer } = await import('../../server/main.ts')
+    await loadLazyModules()
     const options = serverOptions(context)
     await prepareDirectories(options)
     if (options.user) dropRoot(options.user)
