@@ -31,14 +31,17 @@ CREATE TABLE pginstall.record (
     installed_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE pginstall.record IS 'where extensions came from; read it through pginstall.installed';
+COMMENT ON COLUMN pginstall.record.version IS 'of the archive that was installed';
+COMMENT ON COLUMN pginstall.record.digest IS 'SHA-256 of that archive';
+COMMENT ON COLUMN pginstall.record.repository IS 'its name in the settings of the sidecar';
 SELECT pg_catalog.pg_extension_config_dump('pginstall.record', '');
 
 CREATE VIEW pginstall.installed AS
 SELECT DISTINCT ON (e.oid)
        e.extname::pg_catalog.text AS name,
+       e.extversion AS sql_version,
        r.full_name,
-       e.extversion AS version,
-       r.version AS created_version,
+       r.version,
        r.digest,
        r.repository,
        r.installed_at
@@ -49,11 +52,11 @@ SELECT DISTINCT ON (e.oid)
  ORDER BY e.oid, r.installed_at DESC;
 COMMENT ON VIEW pginstall.installed IS 'extensions of this database that came through pginstall';
 
-CREATE FUNCTION pginstall.ask_search(words pg_catalog.text) RETURNS pg_catalog.jsonb
-    AS 'MODULE_PATHNAME', 'pginstall_ask_search' LANGUAGE c VOLATILE STRICT;
+CREATE FUNCTION pginstall.sidecar_search(words pg_catalog.text) RETURNS pg_catalog.jsonb
+    AS 'MODULE_PATHNAME', 'pginstall_search' LANGUAGE c VOLATILE STRICT;
 
-CREATE FUNCTION pginstall.ask_status() RETURNS pg_catalog.jsonb
-    AS 'MODULE_PATHNAME', 'pginstall_ask_status' LANGUAGE c VOLATILE STRICT;
+CREATE FUNCTION pginstall.sidecar_status() RETURNS pg_catalog.jsonb
+    AS 'MODULE_PATHNAME', 'pginstall_status' LANGUAGE c VOLATILE STRICT;
 
 CREATE FUNCTION pginstall.search(words pg_catalog.text)
     RETURNS TABLE (name pg_catalog.text, full_name pg_catalog.text, version pg_catalog.text,
@@ -61,7 +64,7 @@ CREATE FUNCTION pginstall.search(words pg_catalog.text)
     LANGUAGE sql VOLATILE STRICT
     AS $$
 SELECT e.*
-  FROM pg_catalog.jsonb_to_recordset(pginstall.ask_search(words) OPERATOR(pg_catalog.->) 'extensions'::pg_catalog.text)
+  FROM pg_catalog.jsonb_to_recordset(pginstall.sidecar_search(words) OPERATOR(pg_catalog.->) 'extensions'::pg_catalog.text)
     AS e (name pg_catalog.text, full_name pg_catalog.text, version pg_catalog.text,
           description pg_catalog.text, repository pg_catalog.text, installable pg_catalog.bool)
 $$;
@@ -85,7 +88,7 @@ CREATE FUNCTION pginstall.status()
     LANGUAGE sql VOLATILE
     AS $$
 SELECT s.version, s.target, s.directory, r.name, r.uri, r.index_version, r.updated, r.expires
-  FROM pg_catalog.jsonb_to_record(pginstall.ask_status())
+  FROM pg_catalog.jsonb_to_record(pginstall.sidecar_status())
     AS s (version pg_catalog.text, target pg_catalog.text, directory pg_catalog.text, repositories pg_catalog.jsonb)
   LEFT JOIN LATERAL pg_catalog.jsonb_to_recordset(s.repositories)
     AS r (name pg_catalog.text, uri pg_catalog.text, index_version pg_catalog.int8,
@@ -94,11 +97,7 @@ $$;
 COMMENT ON FUNCTION pginstall.status() IS 'the sidecar of this server and its repositories, one a row';
 
 -- Everyone may see what is installed; what repositories have is told to those who are granted search() and
--- ask_search(), since the names in a private repository may be secret.
+-- sidecar_search(), since the names in a private repository may be secret.
 GRANT USAGE ON SCHEMA pginstall TO PUBLIC;
 GRANT SELECT ON pginstall.installed TO PUBLIC;
-REVOKE EXECUTE ON FUNCTION pginstall.ask_search(pg_catalog.text) FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION pginstall.ask_status() FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION pginstall.search(pg_catalog.text) FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION pginstall.available() FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION pginstall.status() FROM PUBLIC;
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA pginstall FROM PUBLIC;
