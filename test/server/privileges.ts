@@ -23,6 +23,7 @@ const onlyRoot = isRoot ? test : test.skip
 
 onlyRoot('loads no module after it has given up root', async (t) => {
   const directory = makeTemporaryDirectory('privileges')
+  t.teardown(() => directory.remove())
   const etc = directory.make('etc')
   const data = join(directory.path, 'data')
   writeSettings(etc, 'pginstall', { user: serviceUser, server_directory: data, listen_port: '0' })
@@ -59,5 +60,4 @@ onlyRoot('loads no module after it has given up root', async (t) => {
   )
   t.is(await server.stop(), 0)
   t.false(server.log().includes('loaded late'), server.log())
-  directory.remove()
 })
