@@ -17,6 +17,10 @@
 /* The same limit as in protocol/socket.schema.json */
 #define MAX_SEARCH_CHARS 1024
 
+/* Not exported by PG_FUNCTION_INFO_V1 itself before PostgreSQL 16 */
+extern PGDLLEXPORT Datum pginstall_search(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum pginstall_status(PG_FUNCTION_ARGS);
+
 PG_FUNCTION_INFO_V1(pginstall_search);
 PG_FUNCTION_INFO_V1(pginstall_status);
 
