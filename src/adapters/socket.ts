@@ -52,7 +52,8 @@ export async function serveSocket(
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
-    void converse(socket, options)
+    // Whoever hangs up at once makes the kernel forget who it was; that must end the connection and nothing else.
+    converse(socket, options).catch(() => socket.destroy())
   })
   server.maxConnections = maxConnections
   await listen(server, path)

@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   } catch (thrown) {
     // Commander has said already what is wrong with the arguments; 0 is --help and --version.
     if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2
-    else fail(thrown)
+    else if (!context.signal.aborted) fail(thrown)
   }
 }
 

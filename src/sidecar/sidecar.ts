@@ -95,6 +95,10 @@ async function answer(connection: Connection, readService: () => Service, log: L
     log.info({ ...describe(request), ms: Math.round(performance.now() - started) }, 'answered')
     return request.request === 'create_extension'
   } catch (thrown) {
+    if (connection.signal.aborted) {
+      log.info({ ...(request && describe(request)) }, 'nobody waits for the answer any more')
+      return false
+    }
     const error = reportError(thrown)
     connection.send({ error })
     const bug = thrown instanceof PginstallError ? {} : { err: thrown }
