@@ -1,0 +1,108 @@
+/*
+ * pginstall_test.c
+ *		The parsers of pginstall as SQL functions, for the tests alone.
+ *
+ * protocol/corpus/ is replayed through them, and through the parsers in
+ * TypeScript: both must say the same.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "message.h"
+#include "names.h"
+#include "utils/builtins.h"
+
+PG_MODULE_MAGIC;
+
+/* Not exported by PG_FUNCTION_INFO_V1 itself before PostgreSQL 16 */
+extern PGDLLEXPORT Datum test_name_fault(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum test_short_name_of(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum test_parse_answer(PG_FUNCTION_ARGS);
+
+PG_FUNCTION_INFO_V1(test_name_fault);
+PG_FUNCTION_INFO_V1(test_short_name_of);
+PG_FUNCTION_INFO_V1(test_parse_answer);
+
+static const struct
+{
+	const char *kind;
+	const char *(*fault) (const char *text, size_t length);
+}			grammars[] = {
+	{"full_name", full_name_fault},
+	{"short_name", short_name_fault},
+	{"version", version_fault},
+	{"module", module_fault},
+	{"pattern", pattern_fault}
+};
+
+static const char *const request_names[] = {
+	[REQUEST_CREATE_EXTENSION] = "create_extension",
+	[REQUEST_SEARCH] = "search",
+	[REQUEST_STATUS] = "status"
+};
+
+static const char *const answer_names[] = {
+	[ANSWER_NOTICE] = "notice",
+	[ANSWER_ERROR] = "error",
+	[ANSWER_RESULT] = "result"
+};
+
+/* test_name_fault(kind text, name bytea): which rule is broken, else NULL */
+Datum
+test_name_fault(PG_FUNCTION_ARGS)
+{
+	char	   *kind = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bytea	   *name = PG_GETARG_BYTEA_PP(1);
+
+	for (int i = 0; i < lengthof(grammars); i++)
+	{
+		const char *fault;
+
+		if (strcmp(grammars[i].kind, kind) != 0)
+			continue;
+		fault = grammars[i].fault(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+		if (fault == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_TEXT_P(cstring_to_text(fault));
+	}
+	elog(ERROR, "no grammar is called \"%s\"", kind);
+}
+
+Datum
+test_short_name_of(PG_FUNCTION_ARGS)
+{
+	char	   *full_name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_TEXT_P(cstring_to_text(short_name_of(full_name)));
+}
+
+/*
+ * test_parse_answer(request text, line bytea): notice, result, or error with
+ * the SQLSTATE that would be raised.
+ */
+Datum
+test_parse_answer(PG_FUNCTION_ARGS)
+{
+	char	   *request = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bytea	   *bytes = PG_GETARG_BYTEA_PP(1);
+	int			length = VARSIZE_ANY_EXHDR(bytes);
+	char	   *line = palloc(length + 1);
+
+	memcpy(line, VARDATA_ANY(bytes), length);
+	line[length] = '\0';
+	for (int i = 0; i < lengthof(request_names); i++)
+	{
+		Answer	   *answer;
+		const char *name;
+
+		if (strcmp(request_names[i], request) != 0)
+			continue;
+		answer = parse_answer(line, length, (RequestKind) i);
+		name = answer_names[answer->kind];
+		if (answer->kind == ANSWER_ERROR)
+			name = psprintf("%s %s", name,
+							unpack_sql_state(answer->sqlerrcode));
+		PG_RETURN_TEXT_P(cstring_to_text(name));
+	}
+	elog(ERROR, "no request is called \"%s\"", request);
+}
