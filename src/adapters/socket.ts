@@ -11,7 +11,7 @@ const maxRequestBytes = 1024 * 1024
 const requestTimeoutMs = 10_000
 /** Longest `sun_path`, unix(7), less its NUL. */
 const maxSocketPathBytes = 107
-/** Connections at once; more wait in the kernel's backlog. */
+/** Connections at once; whoever comes beyond them is hung up on. */
 const maxConnections = 500
 
 export type Connection = {
