@@ -1,0 +1,169 @@
+// From the statement to the request: whose business it is, the whole name, and rights before anything is asked.
+import { readFileSync } from 'node:fs'
+import { Ajv } from 'ajv'
+import test from 'ava'
+import { packagePath } from '../../src/adapters/package-root.ts'
+import { answers, type Scene, setScene } from './helpers/scripted-sidecar.ts'
+
+const long = `a-host-with-a-name-of-its-own.example/${'a-long-segment-'.repeat(4)}x/prefix`
+/** What a refusing sidecar is asked and answers: enough where only the request matters. */
+const refuse = answers({ error: { sqlstate: 'PI001', message: 'refused' } })
+let scene: Scene
+
+test.before(async () => {
+  scene = await setScene()
+})
+
+test.after.always(() => scene?.close())
+
+test.beforeEach(() => scene.sidecar.behave(refuse))
+
+test.serial('a name that the parser cuts is read whole from the statement', async (t) => {
+  const { client, errorOf } = await scene.cluster.connect()
+  const body = `EXECUTE format('CREATE EXTENSION %I', '${long}')`
+  const statements = [
+    `CREATE EXTENSION "${long}"`,
+    `create\textension/* a "comment" /* in another */ */"${long}"CASCADE`,
+    `-- CREATE EXTENSION "x.example/y"\nCREATE EXTENSION -- "not this"\n IF NOT EXISTS "${long}" WITH VERSION '1'`,
+    `SELECT 1; SELECT '"'; CREATE EXTENSION "${long}"; SELECT 2`,
+    `DO $$ BEGIN ${body}; END $$`,
+    `DO $$ BEGIN CREATE EXTENSION "${long}"; END $$`,
+  ]
+  for (const statement of statements) t.is((await errorOf(statement))?.code, 'PI001', statement)
+  await t.throwsAsync(client.query({ name: 'prepared', text: statements[0] as string }), { message: 'refused' })
+  t.deepEqual(
+    scene.sidecar.requests.map(({ extension }) => extension),
+    Array(statements.length + 1).fill(long),
+  )
+})
+
+test.serial('a short name cut out of a longer one is not asked for', async (t) => {
+  const { errorOf } = await scene.cluster.connect()
+  const short = 's'.repeat(63)
+  await errorOf(`CREATE EXTENSION ${short}`)
+  await errorOf(`CREATE EXTENSION "${short}"`)
+  t.deepEqual(
+    scene.sidecar.requests.map(({ extension }) => extension),
+    [short, short],
+  )
+  // These are PostgreSQL's own matter, and it says so.
+  for (const name of [`${short}s`, `"${short}s"`]) t.is((await errorOf(`CREATE EXTENSION ${name}`))?.code, '0A000')
+  t.is(scene.sidecar.requests.length, 2)
+})
+
+test.serial('a name that cannot be read whole is refused', async (t) => {
+  const { errorOf } = await scene.cluster.connect()
+  const error = await errorOf(`CREATE EXTENSION U&"${long}"`)
+  t.is(error?.code, '42622')
+  t.regex(error?.hint ?? '', /plain double quotes/)
+  t.is((await errorOf(`CREATE EXTENSION "${long.padEnd(151, 'x')}"`))?.code, '42622')
+  t.is((await errorOf(`CREATE EXTENSION U&"x.example/short"`))?.code, 'PI001')
+  t.is(scene.sidecar.requests.length, 1)
+})
+
+test.serial('names and versions that break the grammar are refused, each with the rule', async (t) => {
+  const { errorOf } = await scene.cluster.connect()
+  const cases: [string, RegExp][] = [
+    ['"GitHub.com/dim/prefix"', /lower case/],
+    ['"github.com/../prefix"', /"\.\."/],
+    ['"github.com/dim/"', /empty/],
+    ['"https://github.com/dim/prefix"', /no dot/],
+    ['"x.example/a""b"', /other than/],
+    [`"x.example/prefix" VERSION '../1'`, /Versions/],
+    [`prefix VERSION '1--2'`, /Versions/],
+  ]
+  for (const [rest, detail] of cases) {
+    const error = await errorOf(`CREATE EXTENSION ${rest}`)
+    t.is(error?.code, '42602', rest)
+    t.regex(error?.detail ?? '', detail)
+  }
+  for (const name of ['""', '"a--b"', '"-a"']) {
+    const error = await errorOf(`CREATE EXTENSION ${name}`)
+    t.true(error !== undefined && error.code !== 'PI001', name)
+  }
+  t.deepEqual(scene.sidecar.requests, [])
+})
+
+test.serial('what PostgreSQL has, or the database, is not asked for', async (t) => {
+  const { errorOf, notices } = await scene.cluster.connect()
+  t.is(await errorOf('CREATE EXTENSION hstore'), undefined)
+  t.is((await errorOf('CREATE EXTENSION hstore'))?.code, '42710')
+  t.is(await errorOf('CREATE EXTENSION IF NOT EXISTS hstore'), undefined)
+  t.deepEqual(notices, ['extension "hstore" already exists, skipping'])
+  for (const clause of ['', 'IF NOT EXISTS ']) {
+    const error = await errorOf(`CREATE EXTENSION ${clause}"x.example/hstore"`)
+    t.is(error?.code, '42710')
+    t.regex(error?.detail ?? '', /did not come through pginstall/)
+  }
+  t.deepEqual(scene.sidecar.requests, [])
+  await errorOf('DROP EXTENSION hstore')
+})
+
+test.serial('rights come before the request', async (t) => {
+  const admin = await scene.cluster.connect()
+  await admin.query('CREATE ROLE plain LOGIN')
+  const { errorOf } = await scene.cluster.connect({ user: 'plain' })
+  const denied = await errorOf('CREATE EXTENSION "x.example/wanted"')
+  t.is(denied?.code, '42501')
+  t.is(denied?.message, 'permission denied for database postgres')
+  const readOnly = await admin.errorOf('BEGIN READ ONLY; CREATE EXTENSION "x.example/wanted"')
+  t.is(readOnly?.code, '25006')
+  t.deepEqual(scene.sidecar.requests, [])
+})
+
+test.serial('the request says who asks, for what and where, as the schema has it', async (t) => {
+  const admin = await scene.cluster.connect()
+  await admin.query(`
+    CREATE ROLE asking LOGIN; CREATE ROLE "gro""up" ROLE asking; CREATE ROLE unrelated;
+    CREATE ROLE closed; CREATE ROLE noinherit NOINHERIT LOGIN IN ROLE closed;
+    GRANT CREATE ON DATABASE postgres TO asking, noinherit;
+    ALTER DATABASE postgres SET pginstall.prefer = 'x.example/**, "y.example/*/a"'`)
+  const { errorOf } = await scene.cluster.connect({ user: 'asking' })
+  await errorOf(`CREATE EXTENSION "x.example/wanted" WITH SCHEMA public VERSION '1.5' CASCADE`)
+  await (await scene.cluster.connect({ user: 'noinherit' })).errorOf('CREATE EXTENSION wanted')
+  await (await scene.cluster.connect()).errorOf('CREATE EXTENSION wanted')
+  const [asking, noinherit, superuser] = scene.sidecar.requests
+  t.like(asking, { extension: 'x.example/wanted', version: '1.5', cascade: true, superuser: false })
+  t.deepEqual(asking?.roles, ['asking', 'gro"up'])
+  t.deepEqual(asking?.prefer, ['x.example/**', 'y.example/*/a'])
+  t.deepEqual(asking?.installed, [{ name: 'plpgsql' }])
+  t.deepEqual(noinherit?.roles, ['noinherit'])
+  t.like(superuser, { extension: 'wanted', cascade: false, superuser: true, roles: [] })
+  t.false('version' in (superuser as object))
+
+  const schema = JSON.parse(readFileSync(packagePath('protocol/socket.schema.json'), 'utf8'))
+  const check = new Ajv({ allowUnionTypes: true })
+    .addSchema(schema, 'socket')
+    .getSchema('socket#/definitions/create_extension')
+  for (const request of scene.sidecar.requests) t.true(check?.(request), JSON.stringify(check?.errors))
+})
+
+test.serial('a database in another encoding speaks UTF-8 to the sidecar', async (t) => {
+  const admin = await scene.cluster.connect()
+  await admin.query(`CREATE DATABASE "sépare" ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`)
+  const { errorOf, query } = await scene.cluster.connect({ database: 'sépare' })
+  await query(`SET client_encoding = 'UTF8'`)
+  scene.sidecar.behave(answers({ error: { sqlstate: 'PI001', message: 'prêt' } }))
+  t.is((await errorOf('CREATE EXTENSION "géo"'))?.message, 'prêt')
+  t.is(scene.sidecar.requests[0]?.extension, 'géo')
+  scene.sidecar.behave(answers({ error: { sqlstate: 'PI001', message: '→' } }))
+  t.like(await errorOf('CREATE EXTENSION wanted'), { code: '58000' })
+})
+
+test.serial('settings that would not work are refused', async (t) => {
+  const { errorOf } = await scene.cluster.connect()
+  for (const setting of ["prefer = 'a//b'", "prefer = 'x.example/**/y'", 'timeout = -1']) {
+    t.is((await errorOf(`SET pginstall.${setting}`))?.code, '22023', setting)
+  }
+  for (const setting of [
+    "socket = 'relative'",
+    `socket = '/${'s'.repeat(108)}'`,
+    "directory = '/'",
+    "sidecar_user = ''",
+  ]) {
+    t.is((await errorOf(`ALTER SYSTEM SET pginstall.${setting}`))?.code, '22023', setting)
+  }
+  const plain = await scene.cluster.connect({ user: 'plain' })
+  t.is((await plain.errorOf("SET pginstall.prefer = 'x.example/**'"))?.code, '42501')
+  t.is((await plain.errorOf('SET pginstall.timeout = 0'))?.code, '42501')
+})
