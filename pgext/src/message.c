@@ -5,22 +5,15 @@
  * The sidecar is trusted with what PostgreSQL executes, but a message must not
  * crash the backend or reach a file name unchecked: a sidecar of another
  * version, or one with a bug, gets an error that says what is wrong with the
- * answer. PostgreSQL's own jsonb does the parsing.
+ * answer.
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
+#include "answer_json.h"
 #include "message.h"
 #include "names.h"
-#include "utils/builtins.h"
 
 #define DIGEST_BYTES 64
-
-#define bad_answer(...) \
-	ereport(ERROR, \
-			(errcode(ERRCODE_SYSTEM_ERROR), \
-			 errmsg("the pginstall sidecar does not answer as the protocol says"), \
-			 errdetail(__VA_ARGS__)))
 
 static const struct
 {
@@ -51,69 +44,6 @@ static const Member repository_members[] = {
 	{"name", jbvString}, {"uri", jbvString}, {"index_version", jbvNumeric, true},
 	{"updated", jbvString, true}, {"expires", jbvString, true}
 };
-
-static JsonbContainer *
-object_of(const JsonbValue *value, const char *what)
-{
-	if (value == NULL || value->type != jbvBinary ||
-		!JsonContainerIsObject(value->val.binary.data))
-		bad_answer("\"%s\" is missing or not an object.", what);
-	return value->val.binary.data;
-}
-
-static JsonbValue *
-member_of(JsonbContainer *object, const char *name)
-{
-	return getKeyJsonValueFromContainer(object, name, strlen(name), NULL);
-}
-
-static char *
-string_of(const JsonbValue *value)
-{
-	return pnstrdup(value->val.string.val, value->val.string.len);
-}
-
-/* NULL if there is no such member */
-static char *
-optional_string(JsonbContainer *object, const char *name)
-{
-	JsonbValue *value = member_of(object, name);
-
-	if (value == NULL)
-		return NULL;
-	if (value->type != jbvString)
-		bad_answer("\"%s\" is not a string.", name);
-	return string_of(value);
-}
-
-static char *
-required_string(JsonbContainer *object, const char *name)
-{
-	char	   *text = optional_string(object, name);
-
-	if (text == NULL)
-		bad_answer("\"%s\" is missing.", name);
-	return text;
-}
-
-/* The elements of an array of objects, as a list of JsonbContainer */
-static List *
-required_objects(JsonbContainer *object, const char *name)
-{
-	JsonbValue *value = member_of(object, name);
-	List	   *objects = NIL;
-	JsonbContainer *array;
-
-	if (value == NULL || value->type != jbvBinary ||
-		!JsonContainerIsArray(value->val.binary.data))
-		bad_answer("\"%s\" is missing or not an array.", name);
-	array = value->val.binary.data;
-	for (uint32 i = 0; i < JsonContainerSize(array); i++)
-		objects = lappend(objects,
-						  object_of(getIthJsonbValueFromContainer(array, i),
-									name));
-	return objects;
-}
 
 static void
 check_members(JsonbContainer *object, const Member *members, int count)
@@ -278,42 +208,6 @@ check_listing(JsonbContainer *object, RequestKind request)
 }
 
 /*
- * The line in the database's encoding, as jsonb. What PostgreSQL has against
- * it becomes DETAIL of our own error; nothing is swallowed, so the abort that
- * follows cleans up, and no subtransaction is needed.
- */
-static Jsonb *
-read_json(const char *line, int length)
-{
-	MemoryContext context = CurrentMemoryContext;
-	Jsonb	   *volatile json = NULL;
-
-	PG_TRY();
-	{
-		char	   *text = pg_any_to_server(line, length, PG_UTF8);
-
-		json = DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-												  CStringGetDatum(text)));
-	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-		int			category;
-
-		MemoryContextSwitchTo(context);
-		edata = CopyErrorData();
-		FlushErrorState();
-		category = ERRCODE_TO_CATEGORY(edata->sqlerrcode);
-		if (category != ERRCODE_DATA_EXCEPTION &&
-			category != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
-			ReThrowError(edata);
-		bad_answer("PostgreSQL cannot read the answer: %s.", edata->message);
-	}
-	PG_END_TRY();
-	return json;
-}
-
-/*
  * One line, without its line feed and with a NUL after it, as an answer to
  * that kind of request. Raises 58000 for anything else.
  */
@@ -330,7 +224,7 @@ parse_answer(const char *line, int length, RequestKind request)
 		bad_answer("A line has more than %d bytes.", MAX_MESSAGE_BYTES);
 	if (memchr(line, '\0', length) != NULL)
 		bad_answer("A line has a NUL.");
-	json = read_json(line, length);
+	json = read_answer_json(line, length);
 	if (!JB_ROOT_IS_OBJECT(json))
 		bad_answer("A line is not a JSON object.");
 

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "answer_json.h"
 #include "compat.h"
 #include "guc.h"
 #include "lib/stringinfo.h"
@@ -232,11 +233,7 @@ receive_line(Connection *conn, int *length)
 		}
 		searched = conn->input.len;
 		if (searched > MAX_MESSAGE_BYTES)
-			ereport(ERROR,
-					(errcode(ERRCODE_SYSTEM_ERROR),
-					 errmsg("the pginstall sidecar does not answer as the protocol says"),
-					 errdetail("A line has more than %d bytes.",
-							   MAX_MESSAGE_BYTES)));
+			bad_answer("A line has more than %d bytes.", MAX_MESSAGE_BYTES);
 		if (!receive_more(conn))
 			ereport(ERROR,
 					(errcode(ERRCODE_SYSTEM_ERROR),
