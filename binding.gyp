@@ -6,6 +6,7 @@
       'native/binding.cc',
       'native/body_sink.cc',
       'native/curl_code.cc',
+      'native/notify.cc',
       'native/peer_credentials.cc',
       'native/request_body.cc',
       'native/response_head.cc',

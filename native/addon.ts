@@ -64,6 +64,7 @@ export interface Addon {
   abort(id: number): void
   acknowledge(id: number): void
   peerCredentials(fd: number): PeerCredentials | number
+  notify(address: string, message: string): number
   curlVersion(): string
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "notify.h"
 #include "peer_credentials.h"
 #include "transfer_loop.h"
 
@@ -246,6 +247,16 @@ Napi::Value PeerCredentialsOf(const Napi::CallbackInfo& info) {
   }
 }
 
+/// notify(address, message): 0, or the number of the error.
+Napi::Value NotifyServiceManager(const Napi::CallbackInfo& info) {
+  try {
+    Notify(info[0].As<Napi::String>().Utf8Value(), info[1].As<Napi::String>().Utf8Value());
+    return Napi::Number::New(info.Env(), 0);
+  } catch (const std::system_error& error) {
+    return Napi::Number::New(info.Env(), error.code().value());
+  }
+}
+
 Napi::Value CurlVersion(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), curl_version());
 }
@@ -264,6 +275,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("abort", Napi::Function::New<Abort>(env));
   exports.Set("acknowledge", Napi::Function::New<Acknowledge>(env));
   exports.Set("peerCredentials", Napi::Function::New<PeerCredentialsOf>(env));
+  exports.Set("notify", Napi::Function::New<NotifyServiceManager>(env));
   exports.Set("curlVersion", Napi::Function::New<CurlVersion>(env));
   return exports;
 }

@@ -1,4 +1,5 @@
-// HTTP by the system's libcurl: one call for one transfer, and the credentials of a unix socket's peer.
+// HTTP by the system's libcurl: one call for one transfer. And two things of unix sockets that Node lacks: the peer's
+// credentials, and a datagram to the service manager.
 import { getSystemErrorName } from 'node:util'
 import {
   type Addon,
@@ -135,6 +136,15 @@ export function peerCredentials(fd: number): PeerCredentials {
   const code = getSystemErrorName(-credentials)
   const error = new Error(`could not read the peer's credentials: ${code}`)
   throw Object.assign(error, { code, errno: -credentials, syscall: 'getsockopt' })
+}
+
+/** One datagram to a unix socket, `@` first for an abstract name: sd_notify(3). Never waits. Throws a system error. */
+export function notify(address: string, message: string): void {
+  const failure = addon().notify(address, message)
+  if (failure === 0) return
+  const code = getSystemErrorName(-failure)
+  const error = new Error(`could not send to "${address}": ${code}`)
+  throw Object.assign(error, { code, errno: -failure, syscall: 'sendto' })
 }
 
 /** As libcurl describes itself: "libcurl/7.88.1 OpenSSL/3.0.19 …". */

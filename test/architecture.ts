@@ -11,13 +11,14 @@ const floors: Record<string, number> = {
   'src/install': 2,
   'src/build': 2,
   'src/repository': 2,
+  'src/cluster': 2,
   'src/sidecar': 3,
   'src/server': 3,
   'src/cli': 4,
 }
 
-/** The only doors to the addon: transfers, and SO_PEERCRED. */
-const nativeImporters = ['src/adapters/http-client.ts', 'src/adapters/socket.ts']
+/** The only doors to the addon: transfers, the word to the service manager, and SO_PEERCRED. */
+const nativeImporters = ['src/adapters/http-client.ts', 'src/adapters/service-manager.ts', 'src/adapters/socket.ts']
 
 type Import = { from: string; to: string }
 
@@ -76,7 +77,7 @@ test('no file imports itself in a circle', (t) => {
   t.deepEqual(circles, [])
 })
 
-test('the addon has two doors, and programs meet in protocol/ alone', (t) => {
+test('the addon has three doors, and programs meet in protocol/ alone', (t) => {
   const native = imports.filter(({ to }) => to.startsWith('native/')).map(({ from }) => from)
   t.deepEqual(native.toSorted(), nativeImporters)
   const outside = imports.filter(({ to }) => /^(pgext|test|scripts|bench|dist)\//.test(to))

@@ -1,4 +1,5 @@
 // What every command is handed: settings, output and the signal that ends it.
+import type { ServiceManager } from '../adapters/service-manager.ts'
 import { readSettings, type Settings } from '../adapters/settings.ts'
 
 export type CliContext = {
@@ -14,15 +15,22 @@ export type CliContext = {
   signal: AbortSignal
   /** Makes the process end with this status, once the command is through. */
   exitStatus(status: number): void
+  /** Who started us, when it wants to hear of us. */
+  serviceManager: ServiceManager
 }
 
-export function createContext(options: { configDirectories: string[]; signal: AbortSignal }): CliContext {
+export function createContext(options: {
+  configDirectories: string[]
+  signal: AbortSignal
+  serviceManager: ServiceManager
+}): CliContext {
   return {
     configDirectories: options.configDirectories,
     settings: () => readSettings(options.configDirectories),
     out: (line) => process.stdout.write(line + '\n'),
     progress: (line) => process.stderr.write(line + '\n'),
     signal: options.signal,
+    serviceManager: options.serviceManager,
     exitStatus: (status) => {
       process.exitCode = status
     },

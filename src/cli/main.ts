@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { packageVersion } from '../adapters/package-root.ts'
+import { connectServiceManager } from '../adapters/service-manager.ts'
 import { reportError } from '../model/errors.ts'
 import { addBuildCommand } from './commands/build.ts'
 import { addConfigCommand } from './commands/config.ts'
@@ -41,7 +42,11 @@ async function main(): Promise<void> {
     .exitOverride()
     .showHelpAfterError('(add --help for the options)')
     .configureHelp({ showGlobalOptions: true })
-  const context = createContext({ configDirectories: configDirectories(), signal: abortOnSignals() })
+  const context = createContext({
+    configDirectories: configDirectories(),
+    signal: abortOnSignals(),
+    serviceManager: connectServiceManager(process.env.NOTIFY_SOCKET, process.env.WATCHDOG_USEC),
+  })
   addBuildCommand(program, context)
   addConfigCommand(program, context)
   addServerCommand(program, context)

@@ -69,6 +69,7 @@ async function serve(context: CliContext): Promise<void> {
     const server = await startRepositoryServer(options)
     context.progress(`pginstall server: listening on ${server.uri}`)
     tellStarter({ ready: server.uri })
+    context.serviceManager.ready(context.signal)
     const ended = new Promise<'asked'>((resolve) => {
       if (context.signal.aborted) resolve('asked')
       context.signal.addEventListener('abort', () => resolve('asked'))
