@@ -1,5 +1,5 @@
 // Settings: plain text files in postgresql.conf's own syntax, system-wide and per user. One table says what there is.
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { formatConfValue, parseConfFile } from '../model/conf-file.ts'
@@ -68,6 +68,11 @@ const definitions = {
     default: '/var/lib/pginstall',
     description: 'where the sidecar keeps store, extension roots and module links',
   },
+  data_directory: {
+    kind: 'text',
+    default: '',
+    description: 'data directory of that cluster, for "pginstall setup"; empty for the one that it finds',
+  },
   server_user: {
     kind: 'text',
     default: 'postgres',
@@ -121,6 +126,8 @@ export type SettingSource = { value: string; file?: string; line?: number }
 
 const mainFile = 'pginstall.conf'
 const recordName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+/** What else stands in `directory`, where each target has a folder of its name. */
+const foldersOfDirectory = new Set(['store', 'files', 'incoming', 'repositories', 'server'])
 
 /** `listen-port` and `Listen_Port` are listen_port, as on postgres's command line. */
 export function settingName(text: string): SettingName {
@@ -133,6 +140,40 @@ export function settingName(text: string): SettingName {
 
 export function describeSetting(name: SettingName): string {
   return definitions[name].description
+}
+
+/** The directory of one target's own settings. @throws PginstallError invalid_name */
+export function targetDirectory(directory: string, target: string): string {
+  if (!recordName.test(target) || foldersOfDirectory.has(target)) {
+    throw new PginstallError('invalid_name', `invalid target name: "${target}"`, {
+      detail: `A target's name has letters, digits and characters of "._-", begins with a letter or digit, and is none of ${[...foldersOfDirectory].join(', ')}.`,
+    })
+  }
+  return join(directory, 'targets', target)
+}
+
+/**
+ * Settings directories with those of one target over them, so that the target's settings win and its grants are added.
+ * @throws PginstallError invalid_name, undefined_file when no directory has such a target
+ */
+export function withTarget(directories: string[], target: string): string[] {
+  const own = directories.map((directory) => targetDirectory(directory, target))
+  if (own.every((directory) => readConf(join(directory, mainFile)).length === 0)) {
+    throw new PginstallError('undefined_file', `target "${target}" is not configured`, {
+      detail: `There is no ${join(own[0] as string, mainFile)}.`,
+      hint: `Make it with: pginstall setup --target ${target} --pg-config PATH`,
+    })
+  }
+  return [...directories, ...own]
+}
+
+/** Names of the targets that have settings in one of the directories. */
+export function listTargets(directories: string[]): string[] {
+  const found = directories.flatMap((directory) => {
+    const folder = join(directory, 'targets')
+    return listIfThere(folder).filter((name) => recordName.test(name) && existsSync(join(folder, name, mainFile)))
+  })
+  return [...new Set(found)].sort()
 }
 
 /** Raw values of all settings; directories later in the list win. */
@@ -319,10 +360,14 @@ function readIfThere(file: string): string {
 }
 
 function listConf(folder: string): string[] {
+  return listIfThere(folder)
+    .filter((file) => file.endsWith('.conf') && recordName.test(basename(file)))
+    .sort()
+}
+
+function listIfThere(folder: string): string[] {
   try {
     return readdirSync(folder)
-      .filter((file) => file.endsWith('.conf') && recordName.test(basename(file)))
-      .sort()
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return []
     throw new PginstallError('config_file_error', `could not read "${folder}": ${describeCause(cause)}`, { cause })

@@ -2,11 +2,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import {
+  listTargets,
   readGrants,
   readRepositories,
   readSettingSources,
   readSettings,
   settingName,
+  withTarget,
   writeRepositorySetting,
   writeSetting,
 } from '../../src/adapters/settings.ts'
@@ -100,4 +102,34 @@ test('grants are files of any name', (t) => {
   t.deepEqual(readGrants([path]), [{ role: 'app', extensions: ['github.com/dim/*', 'git.example/**'], trusted: true }])
   writeFileSync(join(path, 'grants', 'y.conf'), "extensions = '**'")
   t.throws(() => readGrants([path]), { message: /there is no "role"/ })
+})
+
+test("a target's settings win, and its grants are added to the others", async (t) => {
+  const path = directory(t, "socket = '/run/a'\nallow = 'github.com/**'")
+  const own = join(path, 'targets', 'reporting')
+  await writeSetting(own, 'socket', '/run/reporting')
+  for (const [place, role] of [
+    [path, 'everywhere'],
+    [own, 'here'],
+  ] as const) {
+    mkdirSync(join(place, 'grants'))
+    writeFileSync(join(place, 'grants', 'a.conf'), `role = ${role}\nextensions = '**'`)
+  }
+  const settings = readSettings(withTarget([path], 'reporting'))
+  t.is(settings.socket, '/run/reporting')
+  t.deepEqual(settings.allow, ['github.com/**'])
+  t.deepEqual(
+    readGrants(withTarget([path], 'reporting')).map(({ role }) => role),
+    ['everywhere', 'here'],
+  )
+  t.deepEqual(listTargets([path]), ['reporting'])
+  t.is(readSettings([path]).socket, '/run/a')
+})
+
+test('a target that nobody has made, or that would lie in the way, is refused', (t) => {
+  const path = directory(t)
+  t.throws(() => withTarget([path], 'none'), { message: 'target "none" is not configured' })
+  for (const name of ['store', '../main', '', '.x']) {
+    t.throws(() => withTarget([path], name), { message: `invalid target name: "${name}"` })
+  }
 })

@@ -5,13 +5,15 @@ import {
   readSettingSources,
   type SettingName,
   settingName,
+  targetDirectory,
+  withTarget,
   writeRepositorySetting,
   writeSetting,
 } from '../../adapters/settings.ts'
 import { PginstallError } from '../../model/errors.ts'
 import type { CliContext } from '../context.ts'
 
-type Options = { repository?: string; json?: boolean }
+type Options = { repository?: string; target?: string; json?: boolean }
 
 export function addConfigCommand(program: Command, context: CliContext): void {
   program
@@ -20,6 +22,7 @@ export function addConfigCommand(program: Command, context: CliContext): void {
     .argument('[key]', 'setting; "-" and "_" are the same')
     .argument('[value]', 'its new value')
     .option('--repository <name>', 'set uri, key or unsigned of this repository')
+    .option('--target <name>', 'the settings of this target, which hold for its sidecar alone')
     .option('--json', 'as JSON')
     .action((key: string | undefined, value: string | undefined, options: Options) =>
       runConfig(context, key, value, options),
@@ -32,7 +35,9 @@ async function runConfig(
   value: string | undefined,
   options: Options,
 ): Promise<void> {
-  const directory = context.configDirectories.at(-1) as string
+  const { target } = options
+  const last = context.configDirectories.at(-1) as string
+  const directory = target === undefined ? last : targetDirectory(last, target)
   if (options.repository !== undefined) {
     if (key === undefined || value === undefined) {
       throw new PginstallError('invalid_parameter_value', 'a repository needs a setting and a value', {
@@ -46,11 +51,13 @@ async function runConfig(
     await writeSetting(directory, settingName(key), value)
     return
   }
-  show(context, key === undefined ? undefined : settingName(key), options.json ?? false)
+  const { configDirectories: given } = context
+  const directories = target === undefined ? given : withTarget(given, target)
+  show(context, directories, key === undefined ? undefined : settingName(key), options.json ?? false)
 }
 
-function show(context: CliContext, only: SettingName | undefined, json: boolean): void {
-  const sources = readSettingSources(context.configDirectories)
+function show(context: CliContext, directories: string[], only: SettingName | undefined, json: boolean): void {
+  const sources = readSettingSources(directories)
   if (only !== undefined && !json) {
     context.out(sources[only].value)
     return

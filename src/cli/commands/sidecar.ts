@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { createLog } from '../../adapters/log.ts'
 import { dropRoot, findUser } from '../../adapters/privileges.ts'
+import { readSettings, withTarget } from '../../adapters/settings.ts'
 import { runSidecar } from '../../sidecar/sidecar.ts'
 import type { CliContext } from '../context.ts'
 
@@ -9,18 +10,24 @@ export function addSidecarCommand(program: Command, context: CliContext): void {
   program
     .command('sidecar')
     .description('serve the CREATE EXTENSIONs of one PostgreSQL cluster, in the foreground')
-    .action(async () => {
-      const settings = context.settings()
+    .option('--target <name>', 'with the settings of this target over the others, as "pginstall setup" made them')
+    .action(async ({ target }: { target?: string }) => {
+      const { configDirectories: given } = context
+      const configDirectories = target === undefined ? given : withTarget(given, target)
+      const settings = readSettings(configDirectories)
       const serverUid = findUser(settings.server_user).uid
       const log = createLog('pginstall-sidecar')
       dropRoot(settings.user)
       process.umask(0o022)
       await runSidecar({
-        configDirectories: context.configDirectories,
+        configDirectories,
         serverUid,
         log,
         signal: context.signal,
-        onListening: (socket) => context.progress(`pginstall sidecar: listening on ${socket}`),
+        onListening: (socket) => {
+          context.progress(`pginstall sidecar: listening on ${socket}`)
+          context.serviceManager.ready(context.signal)
+        },
       })
       // To be stopped is how a daemon ends well.
       context.exitStatus(0)
