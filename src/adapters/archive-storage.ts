@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describeCause, PginstallError } from '../model/errors.ts'
-import { syncDirectory } from './files.ts'
+import { syncPath } from './files.ts'
 
 export type StagedArchive = {
   /** Where its bytes are until `keep`. */
@@ -102,9 +102,9 @@ export class ArchiveStorage {
   async #keep(path: string, sha256: string): Promise<void> {
     const place = this.#place(sha256)
     const folder = dirname(place)
-    if ((await mkdir(folder, { recursive: true })) !== undefined) await syncDirectory(this.#archives)
+    if ((await mkdir(folder, { recursive: true })) !== undefined) await syncPath(this.#archives)
     await rename(path, place)
-    await syncDirectory(folder)
+    await syncPath(folder)
   }
 
   #place(sha256: string): string {

@@ -17,17 +17,15 @@ const levelFlags = [
 /** Reads the machine once; libraries again when the loader's cache has changed. */
 export class LocalMachine {
   #libraries = new Map<string, string>()
-  #libraryText = new Map<string, Buffer>()
+  /** Whether a library has a version, by its path: reading megabytes of text for each request takes milliseconds. */
+  #versions = new Map<string, Map<string, boolean>>()
   #cacheTime = -1
+  /** What changes only with a reboot, or with another libc under our feet. */
+  readonly #lasting = { architecture: architecture(), cpuLevel: readCpuLevel(), libc: libc() }
 
   async read(signal: AbortSignal): Promise<Machine> {
     await this.#readLibraries(signal)
-    return {
-      architecture: architecture(),
-      cpuLevel: readCpuLevel(),
-      libc: isGlibc() ? 'glibc' : 'musl',
-      missingOf: (library) => this.#missingOf(library),
-    }
+    return { ...this.#lasting, missingOf: (library) => this.#missingOf(library) }
   }
 
   async #readLibraries(signal: AbortSignal): Promise<void> {
@@ -35,7 +33,7 @@ export class LocalMachine {
     if (changed === this.#cacheTime) return
     const { stdout } = await runProcess('/sbin/ldconfig', ['-p'], { signal, timeoutMs: ldconfigTimeoutMs })
     this.#libraries = parseLoaderCache(stdout)
-    this.#libraryText.clear()
+    this.#versions.clear()
     this.#cacheTime = changed
   }
 
@@ -43,12 +41,14 @@ export class LocalMachine {
   #missingOf({ soname, versions }: LibraryNeed): string[] {
     const path = this.#libraries.get(soname)
     if (path === undefined) return [soname]
-    let text = this.#libraryText.get(path)
-    if (text === undefined) {
-      text = readFileSync(path)
-      this.#libraryText.set(path, text)
+    const known = this.#versions.get(path) ?? new Map<string, boolean>()
+    this.#versions.set(path, known)
+    const unknown = versions.filter((version) => !known.has(version))
+    if (unknown.length > 0) {
+      const text = readFileSync(path)
+      for (const version of unknown) known.set(version, text.includes(`\0${version}\0`))
     }
-    return versions.filter((version) => !text.includes(`\0${version}\0`))
+    return versions.filter((version) => !known.get(version))
   }
 }
 
@@ -72,7 +72,8 @@ function readCpuLevel(): number {
   return missing === -1 ? 4 : missing + 1
 }
 
-function isGlibc(): boolean {
+/** The report takes milliseconds to make: once. */
+function libc(): Machine['libc'] {
   const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
-  return header?.glibcVersionRuntime !== undefined
+  return header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc'
 }

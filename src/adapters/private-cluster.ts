@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'pg'
 import { describeCause, PginstallError } from '../model/errors.ts'
 import type { DatabaseAddress } from './database.ts'
-import { syncDirectory } from './files.ts'
+import { syncPath } from './files.ts'
 import type { UserIds } from './privileges.ts'
 import { plainEnvironment, runProcess } from './process.ts'
 import { stopStalePostmaster } from './stale-postmaster.ts'
@@ -127,7 +127,7 @@ async function createData(data: string, { directory, bindir, owner, signal }: Pr
   ]
   await runProcess(join(bindir, 'initdb'), args, options)
   await rename(fresh, data)
-  await syncDirectory(dirname(data))
+  await syncPath(dirname(data))
 }
 
 async function startPostgres(

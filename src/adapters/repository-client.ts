@@ -1,7 +1,7 @@
 // One repository as a sidecar sees it: its signed index, kept on disk, and its archives. Nothing it says is taken before
 // it is checked against the key in our settings, and never anything older than what was seen before.
 import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdirSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { PginstallError } from '../model/errors.ts'
 import {
@@ -16,7 +16,7 @@ import {
 } from '../model/index.ts'
 import { parseJson } from '../model/schema.ts'
 import { openIndex, openUnsignedIndex } from '../model/signature.ts'
-import { replaceFile } from './files.ts'
+import { readIfThere, replaceCachedFile, replaceFile } from './files.ts'
 import { type HttpClient, isLoopback } from './http-client.ts'
 import type { RepositorySettings } from './settings.ts'
 
@@ -24,8 +24,8 @@ const maxTopIndexBytes = 64 * 1024 * 1024
 const maxMirrorRequests = 8
 const maxNameIndexBytes = 16 * 1024 * 1024
 
-/** What stands on disk: the signed file as it came, and the tag to ask for it again. */
-type Kept = { etag: string | undefined; envelope: string; updated: string }
+/** What stands on disk: the signed file as it came, and the tag to ask for it again. Its time is when it was last good. */
+type Kept = { etag: string | undefined; envelope: string }
 
 export type RepositoryState = { index: TopIndex; updated: string }
 
@@ -50,8 +50,9 @@ export class RepositoryClient {
 
   /** The index last seen, when the key that is pinned now signed it. It may have expired. */
   async known(): Promise<RepositoryState | undefined> {
-    const kept = await this.#readKept()
-    return kept === undefined ? undefined : { index: kept.index, updated: kept.updated }
+    const kept = this.#readKept()
+    if (kept === undefined) return undefined
+    return { index: kept.index, updated: statSync(this.#keptFile).mtime.toISOString() }
   }
 
   /**
@@ -59,14 +60,18 @@ export class RepositoryClient {
    * @throws PginstallError io_error, verification_failed, syntax_error
    */
   async refresh(signal: AbortSignal, now: Date): Promise<TopIndex> {
-    const kept = await this.#readKept()
+    const kept = this.#readKept()
     const answer = await this.#http.get(this.#url(topIndexPath), {
       maxBytes: maxTopIndexBytes,
       etag: kept?.etag,
       signal,
     })
-    const envelope = answer.status === 304 && kept !== undefined ? kept.envelope : answer.text
-    const index = this.#open(envelope)
+    if (answer.status === 304 && kept !== undefined) {
+      this.checkExpiry(kept.index, now)
+      utimesSync(this.#keptFile, now, now)
+      return kept.index
+    }
+    const index = this.#open(answer.text)
     if (kept !== undefined && index.version < kept.index.version) {
       throw this.#untrusted(`index is older than the one seen before`, {
         detail: `It has version ${index.version}, the one seen before has ${kept.index.version}.`,
@@ -74,9 +79,9 @@ export class RepositoryClient {
       })
     }
     this.checkExpiry(index, now)
-    await mkdir(this.#directory, { recursive: true })
-    const fresh: Kept = { etag: answer.etag ?? kept?.etag, envelope, updated: now.toISOString() }
-    await replaceFile(join(this.#directory, 'current.json'), JSON.stringify(fresh))
+    mkdirSync(this.#directory, { recursive: true })
+    const fresh: Kept = { etag: answer.etag, envelope: answer.text }
+    await replaceFile(this.#keptFile, JSON.stringify(fresh))
     return index
   }
 
@@ -97,10 +102,7 @@ export class RepositoryClient {
   async lookUp(index: TopIndex, short: string, signal: AbortSignal): Promise<NameIndex | undefined> {
     const digest = Object.hasOwn(index.names, short) ? index.names[short] : undefined
     if (digest === undefined) return undefined
-    const file = this.#nameFile(digest)
-    const seen = await readFile(file, 'utf8').catch(() => undefined)
-    const text = seen !== undefined && sha256(seen) === digest ? seen : await this.#fetchName(digest, file, signal)
-    const names = parseNameIndex(text)
+    const names = parseNameIndex(this.#readName(digest) ?? (await this.#fetchName(digest, signal)))
     if (names.name !== short) throw this.#untrusted(`index gives for "${short}" what belongs to "${names.name}"`)
     return names
   }
@@ -117,11 +119,7 @@ export class RepositoryClient {
   /** What is on disk of the index last seen; all of it once it was mirrored. */
   async knownNames(): Promise<NameIndex[]> {
     const known = await this.known()
-    const texts = await Promise.all(
-      Object.values(known?.index.names ?? {}).map((digest) =>
-        readFile(this.#nameFile(digest), 'utf8').catch(() => undefined),
-      ),
-    )
+    const texts = Object.values(known?.index.names ?? {}).map((digest) => this.#readName(digest))
     return texts.filter((text) => text !== undefined).map(parseNameIndex)
   }
 
@@ -134,16 +132,21 @@ export class RepositoryClient {
     await this.#http.download(this.archiveUrl(archive), { file, maxBytes: archive.size, signal })
   }
 
-  async #fetchName(digest: string, file: string, signal: AbortSignal): Promise<string> {
+  async #fetchName(digest: string, signal: AbortSignal): Promise<string> {
     const { text } = await this.#http.get(this.#url(nameIndexPath(digest)), { maxBytes: maxNameIndexBytes, signal })
     if (sha256(text) !== digest) throw this.#untrusted('index file has other bytes than its digest says')
-    await mkdir(join(this.#directory, 'names'), { recursive: true })
-    await replaceFile(file, text)
+    mkdirSync(join(this.#directory, 'names'), { recursive: true })
+    replaceCachedFile(this.#nameFile(digest), text)
     return text
   }
 
-  async #readKept(): Promise<(Kept & { index: TopIndex }) | undefined> {
-    const text = await readFile(join(this.#directory, 'current.json'), 'utf8').catch(() => undefined)
+  #readName(digest: string): string | undefined {
+    const text = readIfThere(this.#nameFile(digest))
+    return text !== undefined && sha256(text) === digest ? text : undefined
+  }
+
+  #readKept(): (Kept & { index: TopIndex }) | undefined {
+    const text = readIfThere(this.#keptFile)
     if (text === undefined) return undefined
     try {
       const kept = parseJson(text, 'kept index') as Kept
@@ -163,6 +166,10 @@ export class RepositoryClient {
       if (!(cause instanceof PginstallError) || cause.is('invalid_parameter_value')) throw cause
       throw this.#untrusted(cause.message, cause.detail === undefined ? {} : { detail: cause.detail })
     }
+  }
+
+  get #keptFile(): string {
+    return join(this.#directory, 'current.json')
   }
 
   #nameFile(digest: string): string {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { link, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { describeCause, PginstallError } from '../model/errors.ts'
-import { syncDirectory, writeDurably } from './files.ts'
+import { syncPath, writeDurably } from './files.ts'
 
 /** Longest secret, bytes. */
 const maxSecretBytes = 4096
@@ -33,7 +33,7 @@ export async function readOrCreateSecret(path: string, create: () => string): Pr
   } finally {
     await rm(fresh, { force: true })
   }
-  await syncDirectory(dirname(path))
+  await syncPath(dirname(path))
   return readSecret(path)
 }
 

@@ -1,9 +1,9 @@
 // Extension roots: for one request's closure, a directory that looks like a PostgreSQL installation and holds the control
 // files that are wanted. The hook shows it to one statement. Immutable: its name is the digest of what it is made of.
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join, relative, sep } from 'node:path'
-import { syncDirectory, writeDurably } from '../adapters/files.ts'
+import { syncPath, writeDurably } from '../adapters/files.ts'
 import type { PgConfig } from '../adapters/pg-config.ts'
 import { parseControlFile, relocateAuxiliaryControlFile, relocateControlFile } from '../model/control-file.ts'
 import { PginstallError } from '../model/errors.ts'
@@ -40,13 +40,13 @@ export async function makeExtensionRoot(
     extensions: extensions.map(({ archive, modules }) => [archive.path, archive.trusted, modules]),
   }
   const root = join(directory, createHash('sha256').update(JSON.stringify(key)).digest('hex'))
-  if ((await stat(root).catch(() => undefined)) === undefined) {
+  if (!existsSync(root)) {
     const fresh = join(directory, `.${randomUUID()}.new`)
     try {
       await fill(fresh, root, plan, extensions, builtin)
       await place(fresh, root)
     } finally {
-      await rm(fresh, { recursive: true, force: true })
+      rmSync(fresh, { recursive: true, force: true })
     }
   }
   return { execPath: join(root, plan.bin, 'postgres'), controlPath: join(root, plan.share) }
@@ -83,19 +83,19 @@ async function fill(
 ): Promise<void> {
   const extensionDirectory = join(fresh, plan.share, 'extension')
   for (const path of [join(fresh, plan.bin), extensionDirectory, dirname(join(fresh, plan.locale))]) {
-    await mkdir(path, { recursive: true, mode: 0o755 })
+    mkdirSync(path, { recursive: true, mode: 0o755 })
   }
-  for (const entry of await readdir(plan.realShare)) {
-    if (entry !== 'extension') await linkUnlessThere(join(plan.realShare, entry), join(fresh, plan.share, entry))
+  for (const entry of readdirSync(plan.realShare)) {
+    if (entry !== 'extension') linkUnlessThere(join(plan.realShare, entry), join(fresh, plan.share, entry))
   }
-  await linkUnlessThere(plan.realLocale, join(fresh, plan.locale))
-  for (const name of builtin) await linkBuiltin(name, join(plan.realShare, 'extension'), extensionDirectory)
+  linkUnlessThere(plan.realLocale, join(fresh, plan.locale))
+  for (const name of builtin) linkBuiltin(name, join(plan.realShare, 'extension'), extensionDirectory)
   for (const extension of extensions) await placeExtension(extension, fresh, root, extensionDirectory)
 }
 
 /** An extension that comes with PostgreSQL, which CASCADE may have to create. */
-async function linkBuiltin(name: string, from: string, to: string): Promise<void> {
-  const files = (await readdir(from)).filter((file) => file === `${name}.control` || file.startsWith(`${name}--`))
+function linkBuiltin(name: string, from: string, to: string): void {
+  const files = readdirSync(from).filter((file) => file === `${name}.control` || file.startsWith(`${name}--`))
   if (!files.includes(`${name}.control`)) {
     throw new PginstallError(
       'undefined_file',
@@ -106,7 +106,7 @@ async function linkBuiltin(name: string, from: string, to: string): Promise<void
       },
     )
   }
-  for (const file of files) await symlink(join(from, file), join(to, file))
+  for (const file of files) symlinkSync(join(from, file), join(to, file))
 }
 
 async function placeExtension(
@@ -118,8 +118,8 @@ async function placeExtension(
   const { archive, modules } = extension
   const { name, manifest, path, trusted } = archive
   const scripts = join('scripts', name)
-  await mkdir(join(fresh, scripts), { recursive: true, mode: 0o755 })
-  const main = await readFile(join(path, `${name}.control`), 'utf8')
+  mkdirSync(join(fresh, scripts), { recursive: true, mode: 0o755 })
+  const main = readFileSync(join(path, `${name}.control`), 'utf8')
   const directory = join(root, scripts)
   const relocated = relocateControlFile(main, {
     directory,
@@ -130,10 +130,10 @@ async function placeExtension(
   for (const { path: file, kind } of manifest.files) {
     if (kind === 'control' || kind === 'module' || kind === 'doc') continue
     const there = join(fresh, scripts, relative(name, file))
-    await mkdir(dirname(there), { recursive: true, mode: 0o755 })
-    if (kind !== 'auxiliary_control') await symlink(join(path, file), there)
+    mkdirSync(dirname(there), { recursive: true, mode: 0o755 })
+    if (kind !== 'auxiliary_control') symlinkSync(join(path, file), there)
     else {
-      const text = await readFile(join(path, file), 'utf8')
+      const text = readFileSync(join(path, file), 'utf8')
       await writeDurably(
         there,
         relocateAuxiliaryControlFile(text, { modulePathname: modulePathname(text, true, modules), trusted }),
@@ -148,16 +148,16 @@ function modulePathname(text: string, auxiliary: boolean, modules: ModuleNames):
   return said === undefined ? null : (modules[basename(said, '.so')] ?? said)
 }
 
-async function linkUnlessThere(target: string, path: string): Promise<void> {
-  if ((await stat(path).catch(() => undefined)) === undefined) await symlink(target, path)
+function linkUnlessThere(target: string, path: string): void {
+  if (!existsSync(path)) symlinkSync(target, path)
 }
 
 async function place(fresh: string, root: string): Promise<void> {
   try {
-    await rename(fresh, root)
+    renameSync(fresh, root)
   } catch (cause) {
     // Another request was faster, with the same content.
-    if ((await stat(root).catch(() => undefined)) === undefined) throw cause
+    if (!existsSync(root)) throw cause
   }
-  await syncDirectory(dirname(root))
+  await syncPath(dirname(root))
 }

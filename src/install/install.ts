@@ -1,5 +1,5 @@
 // One CREATE EXTENSION: resolve, fetch, verify, stage, commit. What is placed is there for good; what fails leaves nothing.
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PgConfig } from '../adapters/pg-config.ts'
 import { PginstallError } from '../model/errors.ts'
@@ -52,7 +52,7 @@ export async function install(
 ): Promise<Installation> {
   const { asker, policy, server, notify, signal } = circumstances
   checkBeforeNetwork(request.name, asker, policy)
-  if (!(await store.has(request.name, server))) {
+  if (!store.has(request.name, server)) {
     notify(
       `extension "${request.name.kind === 'full' ? request.name.full : request.name.short}" is not locally available`,
     )
@@ -71,7 +71,7 @@ export async function install(
     .filter(({ provider }) => provider === builtinProvider)
     .map(({ name }) => name)
   const roots = join(target.directory, 'roots')
-  await mkdir(roots, { recursive: true, mode: 0o755 })
+  mkdirSync(roots, { recursive: true, mode: 0o755 })
   const root = await makeExtensionRoot(extensions, [...new Set(builtin)], {
     directory: roots,
     installation: target.installation,

@@ -1,9 +1,9 @@
 // Module links: under a bare name that is unique by provider, the newest module that the target needs, from the store.
 // That directory is the last in dynamic_library_path.
 import { randomUUID } from 'node:crypto'
-import { mkdir, readlink, rename, symlink } from 'node:fs/promises'
+import { mkdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { syncDirectory } from '../adapters/files.ts'
+import { syncPath } from '../adapters/files.ts'
 import { uniqueModuleName } from '../model/names.ts'
 import { compareVersions } from '../model/version-order.ts'
 import type { StoredArchive } from './store.ts'
@@ -18,21 +18,29 @@ export type ModuleNames = Record<string, string>
  */
 export async function linkModules(archive: StoredArchive, directory: string): Promise<ModuleNames> {
   const names: ModuleNames = {}
-  await mkdir(directory, { recursive: true, mode: 0o755 })
+  mkdirSync(directory, { recursive: true, mode: 0o755 })
   for (const module of archive.manifest.modules) {
     const name = uniqueModuleName(module, archive.fullName)
     const link = join(directory, `${name}.so`)
     const wanted = join(archive.path, archive.name, `${module}.so`)
-    const current = await readlink(link).catch(() => undefined)
+    const current = targetOf(link)
     if (current !== wanted && !(current !== undefined && isNewer(current, archive.version))) {
       const fresh = join(directory, `.${randomUUID()}.new`)
-      await symlink(wanted, fresh)
-      await rename(fresh, link)
-      await syncDirectory(directory)
+      symlinkSync(wanted, fresh)
+      renameSync(fresh, link)
+      await syncPath(directory)
     }
     names[module] = name
   }
   return names
+}
+
+function targetOf(link: string): string | undefined {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return undefined
+  }
 }
 
 /** A link's target is …/FULL+NAME/VERSION/DIGEST/NAME/MODULE.so. */

@@ -1,10 +1,20 @@
 // The store: unpacked archives, shared by all targets of the machine. Each is immutable, and complete or absent.
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { link, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import {
+  createReadStream,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readArchive } from '../adapters/archive-reader.ts'
-import { syncDirectory, writeDurably } from '../adapters/files.ts'
+import { syncPaths, writeDurably, writeStream } from '../adapters/files.ts'
 import { formatIdentity, identityOf } from '../model/archive-identity.ts'
 import { PginstallError } from '../model/errors.ts'
 import { type Manifest, manifestPath, parseManifest } from '../model/manifest.ts'
@@ -38,14 +48,15 @@ export class Store {
   async prepare(): Promise<void> {
     await rm(this.#incoming, { recursive: true, force: true })
     for (const directory of [this.#root, this.#incoming, this.#files])
-      await mkdir(directory, { recursive: true, mode: 0o755 })
+      mkdirSync(directory, { recursive: true, mode: 0o755 })
   }
 
   /** Whether some version of the extension is here for this server. */
-  async has(name: ExtensionName, server: RunningServer): Promise<boolean> {
+  has(name: ExtensionName, server: RunningServer): boolean {
     for (const key of [serverKey(server), serverKey(null)]) {
-      const names = await readdir(join(this.#root, key)).catch(() => [])
-      const found = names.some((flat) =>
+      const directory = join(this.#root, key)
+      if (!existsSync(directory)) continue
+      const found = readdirSync(directory).some((flat) =>
         name.kind === 'full' ? flat === flattenFullName(name.full) : flat.endsWith(`+${name.short}`),
       )
       if (found) return true
@@ -59,11 +70,11 @@ export class Store {
    */
   async take(resolved: Resolved, notify: (message: string) => void, signal: AbortSignal): Promise<StoredArchive> {
     const path = this.#pathOf(resolved)
-    if (!(await exists(path))) {
+    if (!existsSync(path)) {
       notify(`fetching ${resolved.repository.archiveUrl(resolved.archive)}`)
       await unlessAborted(this.#fetchOnce(resolved, path), signal)
     }
-    return { ...resolved, path, manifest: parseManifest(await readFile(join(path, manifestPath), 'utf8')) }
+    return { ...resolved, path, manifest: parseManifest(readFileSync(join(path, manifestPath), 'utf8')) }
   }
 
   #fetchOnce(resolved: Resolved, path: string): Promise<void> {
@@ -77,15 +88,17 @@ export class Store {
 
   async #fetch(resolved: Resolved, path: string): Promise<void> {
     const work = join(this.#incoming, randomUUID())
-    await mkdir(work)
+    mkdirSync(work)
     try {
       const file = join(work, 'archive.tar.gz')
       await this.#download(resolved, file)
+      const manifest = await this.#unpack(resolved, file, work)
+      await this.#keepFiles(work, manifest)
       const staged = join(work, 'staged')
-      await this.#stage(resolved, file, staged)
+      await this.#stage(staged, manifest)
       await this.#commit(staged, path)
     } finally {
-      await rm(work, { recursive: true, force: true })
+      rmSync(work, { recursive: true, force: true })
     }
   }
 
@@ -96,7 +109,7 @@ export class Store {
     } catch (cause) {
       throw cause instanceof PginstallError && cause.is('io_error') ? unreachable(repository, cause) : cause
     }
-    const { size } = await stat(file)
+    const { size } = statSync(file)
     const digest = await digestOf(file)
     if (size === archive.size && digest === archive.sha256) return
     throw new PginstallError('verification_failed', `archive "${archive.file}" is not what the signed index says`, {
@@ -105,17 +118,18 @@ export class Store {
     })
   }
 
-  /** Unpacks beside the store while verifying; nothing of it is seen by anybody before all of it is verified. */
-  async #stage(resolved: Resolved, file: string, staged: string): Promise<void> {
+  /**
+   * Unpacks what is not kept yet into `work` while verifying, each file under its digest. Nothing of it is seen by
+   * anybody before all of it is verified.
+   */
+  async #unpack(resolved: Resolved, file: string, work: string): Promise<Manifest> {
     const { archive, repository } = resolved
-    await mkdir(staged, { mode: 0o755 })
     const manifest = await readArchive(file, {
       signal: this.#lifetime,
-      onFile: async ({ path, sha256 }, content) => {
-        await this.#keepFile(sha256, content)
-        if (!(await exists(join(this.#files, sha256)))) return
-        await mkdir(dirname(join(staged, path)), { recursive: true, mode: 0o755 })
-        await link(join(this.#files, sha256), join(staged, path))
+      onFile: async ({ sha256 }, content) => {
+        const unpacked = join(work, sha256)
+        if (existsSync(join(this.#files, sha256)) || existsSync(unpacked)) return
+        await writeStream(unpacked, content, 0o444)
       },
     })
     const said = formatIdentity(identityOf(manifest, archive.build))
@@ -132,42 +146,41 @@ export class Store {
         hint: `Nothing of it was installed. Tell who runs repository ${repository.name}.`,
       })
     }
-    await writeDurably(join(staged, manifestPath), JSON.stringify(manifest, null, 2) + '\n')
+    return manifest
   }
 
   /**
-   * Equal files are stored once: large extensions ship hundreds of them. A file gets its place only with the digest
-   * that is its name, whatever becomes of the archive, and is never written again.
+   * Equal files are stored once: large extensions ship hundreds of them. A file gets its place when the archive's reader
+   * has found it to have the digest that is its name, is flushed before, and is never written again.
    */
-  async #keepFile(sha256: string, content: AsyncIterable<Buffer>): Promise<void> {
-    const place = join(this.#files, sha256)
-    if (await exists(place)) return
-    const fresh = join(this.#incoming, randomUUID())
-    try {
-      const hash = createHash('sha256')
-      await writeDurably(
-        fresh,
-        passThrough(content, (chunk) => hash.update(chunk)),
-        0o444,
-      )
-      // The archive's reader compares too, and says what is wrong.
-      if (hash.digest('hex') === sha256) await rename(fresh, place)
-    } finally {
-      await rm(fresh, { force: true })
+  async #keepFiles(work: string, { files }: Manifest): Promise<void> {
+    const digests = [...new Set(files.map(({ sha256 }) => sha256))].filter((sha256) => existsSync(join(work, sha256)))
+    await syncPaths(digests.map((sha256) => join(work, sha256)))
+    for (const sha256 of digests) renameSync(join(work, sha256), join(this.#files, sha256))
+  }
+
+  async #stage(staged: string, manifest: Manifest): Promise<void> {
+    mkdirSync(staged, { mode: 0o755 })
+    const directories = new Set([staged])
+    for (const { path, sha256 } of manifest.files) {
+      const place = join(staged, path)
+      mkdirSync(dirname(place), { recursive: true, mode: 0o755 })
+      directories.add(dirname(place))
+      linkSync(join(this.#files, sha256), place)
     }
+    await writeDurably(join(staged, manifestPath), JSON.stringify(manifest, null, 2) + '\n')
+    await syncPaths([...directories])
   }
 
   async #commit(staged: string, path: string): Promise<void> {
-    await syncDirectory(staged)
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 })
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
     try {
-      await rename(staged, path)
+      renameSync(staged, path)
     } catch (cause) {
       // Another sidecar on this store was faster, with the same bytes.
-      if (!(await exists(path))) throw cause
+      if (!existsSync(path)) throw cause
     }
-    await syncDirectory(dirname(path))
-    await syncDirectory(this.#files)
+    await syncPaths([dirname(path), this.#files])
   }
 
   /** Flat, since `a.b/x` may have the version `y` while there is an extension `a.b/x/y`. */
@@ -193,21 +206,13 @@ function sorted(value: unknown): unknown {
   )
 }
 
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined
-}
+/** At a time: most archives are hashed in one go. */
+const readBytes = 1024 ** 2
 
 async function digestOf(file: string): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(file)) hash.update(chunk)
+  for await (const chunk of createReadStream(file, { highWaterMark: readBytes })) hash.update(chunk)
   return hash.digest('hex')
-}
-
-async function* passThrough(content: AsyncIterable<Buffer>, see: (chunk: Buffer) => void): AsyncGenerator<Buffer> {
-  for await (const chunk of content) {
-    see(chunk)
-    yield chunk
-  }
 }
 
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
