@@ -186,13 +186,12 @@ test.serial('a full backlog is waited for', async (t) => {
 
 /** A process that listens at a path, with room for one waiting connection, and does that for each. */
 function listen(path: string, action: string, user?: string) {
-  const script = `require('node:net').createServer((socket) => { socket.on('error', () => {}); ${action} })
+  // It becomes that user by itself: the user need not be able to read where Node is.
+  const { uid, gid } = user === undefined ? {} : spawnAs(user)
+  const become = uid === undefined ? '' : `process.setgroups([]); process.setgid(${gid}); process.setuid(${uid});`
+  const script = `${become} require('node:net').createServer((socket) => { socket.on('error', () => {}); ${action} })
     .listen({ path: ${JSON.stringify(path)}, backlog: 1, writableAll: true }, () => console.log('listening'))`
-  return spawn(process.execPath, ['-e', script], {
-    ...(user === undefined ? {} : spawnAs(user)),
-    cwd: '/',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  return spawn(process.execPath, ['-e', script], { cwd: '/', stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
 /** The error of CREATE EXTENSION in a session that asks at that socket. */
