@@ -49,7 +49,11 @@
 #if PG_VERSION_NUM >= 160000
 #define database_aclcheck(database, role, mode) \
 	object_aclcheck(DatabaseRelationId, database, role, mode)
+#define extension_ownercheck(extension, role) \
+	object_ownercheck(ExtensionRelationId, extension, role)
 #else
+#define extension_ownercheck(extension, role) \
+	pg_extension_ownercheck(extension, role)
 #define database_aclcheck(database, role, mode) \
 	pg_database_aclcheck(database, role, mode)
 #endif

@@ -5,6 +5,13 @@
 #ifndef PGINSTALL_PROCESS_UTILITY_H
 #define PGINSTALL_PROCESS_UTILITY_H
 
+#include "compat.h"
+
 extern void install_utility_hook(void);
+extern void chain_utility(UTILITY_PARAMS);
+
+/* create_extension.c, update_extension.c */
+extern void create_extension(UTILITY_PARAMS);
+extern void update_extension(UTILITY_PARAMS);
 
 #endif							/* PGINSTALL_PROCESS_UTILITY_H */

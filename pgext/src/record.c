@@ -43,6 +43,9 @@ static const char insert_sql[] =
 "(extension, name, full_name, version, digest, repository) "
 "VALUES ($1, $2, $3, $4, $5, $6)";
 
+static const char replace_sql[] =
+"DELETE FROM pginstall.record WHERE extension OPERATOR(pg_catalog.=) $1";
+
 static const char delete_sql[] =
 "DELETE FROM pginstall.record r WHERE NOT EXISTS "
 "(SELECT FROM pg_catalog.pg_extension e "
@@ -184,7 +187,7 @@ require_record(void)
 		elog(ERROR, "extension \"%s\" was not created", OUR_EXTENSION);
 }
 
-/* One row for an extension that has just been created */
+/* The row of an extension that has just been created or updated */
 void
 write_record(const ResultExtension *extension)
 {
@@ -201,6 +204,7 @@ write_record(const ResultExtension *extension)
 
 	become_superuser(&saved);
 	SPI_connect();
+	run_sql(replace_sql, 1, types, values);
 	run_sql(insert_sql, lengthof(types), types, values);
 	SPI_finish();
 	become_user(&saved);

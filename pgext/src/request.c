@@ -141,6 +141,14 @@ add_installed(StringInfo buf, const List *installed)
 	appendStringInfoChar(buf, ']');
 }
 
+static void
+add_asker(StringInfo buf)
+{
+	add_string(buf, "database", get_database_name(MyDatabaseId));
+	add_bool(buf, "superuser", superuser());
+	add_strings(buf, "roles", superuser() ? NIL : current_roles());
+}
+
 /* version is NULL without VERSION */
 char *
 create_extension_request(const char *extension, const char *version,
@@ -150,15 +158,28 @@ create_extension_request(const char *extension, const char *version,
 
 	initStringInfo(&buf);
 	begin_request(&buf, "create_extension");
-	add_string(&buf, "database", get_database_name(MyDatabaseId));
+	add_asker(&buf);
 	add_string(&buf, "extension", extension);
 	if (version)
 		add_string(&buf, "version", version);
 	add_bool(&buf, "cascade", cascade);
-	add_bool(&buf, "superuser", superuser());
-	add_strings(&buf, "roles", superuser() ? NIL : current_roles());
 	add_installed(&buf, installed);
 	add_strings(&buf, "prefer", prefer_patterns());
+	return end_request(&buf);
+}
+
+/* version is NULL without TO */
+char *
+update_extension_request(const char *full_name, const char *version)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	begin_request(&buf, "update_extension");
+	add_asker(&buf);
+	add_string(&buf, "extension", full_name);
+	if (version)
+		add_string(&buf, "version", version);
 	return end_request(&buf);
 }
 

@@ -10,6 +10,8 @@
 extern char *create_extension_request(const char *extension,
 									  const char *version, bool cascade,
 									  const List *installed);
+extern char *update_extension_request(const char *full_name,
+									  const char *version);
 extern char *search_request(const char *text);
 extern char *status_request(void);
 

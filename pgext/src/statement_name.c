@@ -1,12 +1,12 @@
 /*
  * statement_name.c
- *		The extension's name in CREATE EXTENSION, whole.
+ *		The extension's name in CREATE and ALTER EXTENSION, whole.
  *
  * PostgreSQL's parser cuts identifiers at 63 bytes before any hook sees them,
  * and a full name may have 150: a cut name is the name of somebody else's
  * extension. What was cut is read again from the text of the statement. The
  * core scanner is of no use there, it would cut again and warn a second time;
- * but between CREATE and the name stand only keywords, white space and
+ * but between the first word and the name stand only keywords, white space and
  * comments.
  */
 #include "postgres.h"
@@ -158,17 +158,20 @@ find_source(const PlannedStmt *pstmt, const char *query_string, Source *source)
 char *
 whole_extension_name(const PlannedStmt *pstmt, const char *query_string)
 {
-	char	   *seen = castNode(CreateExtensionStmt, pstmt->utilityStmt)->extname;
+	bool		create = IsA(pstmt->utilityStmt, CreateExtensionStmt);
+	char	   *seen = create ?
+		((CreateExtensionStmt *) pstmt->utilityStmt)->extname :
+		castNode(AlterExtensionStmt, pstmt->utilityStmt)->extname;
 	char	   *name;
 	Source		source;
 
 	if (!name_may_be_cut(seen))
 		return seen;
 	if (!find_source(pstmt, query_string, &source) ||
-		!take_keyword(&source, "create") ||
+		!take_keyword(&source, create ? "create" : "alter") ||
 		!take_keyword(&source, "extension"))
 		return NULL;
-	if (take_keyword(&source, "if") &&
+	if (create && take_keyword(&source, "if") &&
 		!(take_keyword(&source, "not") && take_keyword(&source, "exists")))
 		return NULL;
 

@@ -1,6 +1,6 @@
 /*
  * statement_name.h
- *		The extension's name in CREATE EXTENSION, whole.
+ *		The extension's name in CREATE and ALTER EXTENSION, whole.
  */
 #ifndef PGINSTALL_STATEMENT_NAME_H
 #define PGINSTALL_STATEMENT_NAME_H

@@ -17,15 +17,27 @@ export type CreateExtensionRequest = {
   prefer: string[]
 }
 
+export type UpdateExtensionRequest = {
+  request: 'update_extension'
+  server: RunningServer
+  database: string
+  /** Full name. */
+  extension: string
+  version?: string
+  superuser: boolean
+  roles: string[]
+}
+
 export type SearchRequest = { request: 'search'; server: RunningServer; text: string }
 export type StatusRequest = { request: 'status'; server: RunningServer }
-export type Request = CreateExtensionRequest | SearchRequest | StatusRequest
+export type Request = CreateExtensionRequest | UpdateExtensionRequest | SearchRequest | StatusRequest
 
 /** The version of the protocol that this sidecar speaks. */
 const protocolVersion = 1
 
 const parsers: Record<Request['request'], (value: unknown) => Request> = {
   create_extension: schemaParser<CreateExtensionRequest>(schema, 'request', '#/definitions/create_extension'),
+  update_extension: schemaParser<UpdateExtensionRequest>(schema, 'request', '#/definitions/update_extension'),
   search: schemaParser<SearchRequest>(schema, 'request', '#/definitions/search'),
   status: schemaParser<StatusRequest>(schema, 'request', '#/definitions/status'),
 }

@@ -12,11 +12,11 @@ import type { Place, Target } from '../install/install.ts'
 import { Store } from '../install/store.ts'
 import { UnknownNames } from '../install/unknown-names.ts'
 import { PginstallError, reportError } from '../model/errors.ts'
-import { createExtension } from './handlers/create-extension.ts'
+import { createExtension, updateExtension } from './handlers/place-extension.ts'
 import { search } from './handlers/search.ts'
 import { status } from './handlers/status.ts'
 import { IndexMirror } from './index-mirror.ts'
-import { parseRequest, type Request } from './messages.ts'
+import { type CreateExtensionRequest, parseRequest, type Request, type UpdateExtensionRequest } from './messages.ts'
 import type { Reply, Service } from './service.ts'
 
 export type SidecarOptions = {
@@ -66,9 +66,9 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
       return admitted
     },
     answer: async (connection) => {
-      const created = await answer(connection, readService, log)
+      const placed = await answer(connection, readService, log)
       // It may have brought a newer index. Never for whoever was refused: nobody without rights makes us ask the network.
-      if (created) mirror?.update({ refresh: false })
+      if (placed) mirror?.update({ refresh: false })
     },
     beforeListening: () => place.store.prepare(),
     onListening: () => {
@@ -80,7 +80,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
   })
 }
 
-/** Whether an extension was installed. */
+/** Whether an extension was placed. */
 async function answer(connection: Connection, readService: () => Service, log: Logger): Promise<boolean> {
   const started = performance.now()
   const reply: Reply = {
@@ -93,7 +93,7 @@ async function answer(connection: Connection, readService: () => Service, log: L
     const result = await handle(request, readService(), reply)
     connection.send({ result })
     log.info({ ...describe(request), ms: Math.round(performance.now() - started) }, 'answered')
-    return request.request === 'create_extension'
+    return isPlacement(request)
   } catch (thrown) {
     if (connection.signal.aborted) {
       log.info({ ...(request && describe(request)) }, 'nobody waits for the answer any more')
@@ -111,6 +111,8 @@ function handle(request: Request, service: Service, reply: Reply): Promise<objec
   switch (request.request) {
     case 'create_extension':
       return createExtension(request, service, reply)
+    case 'update_extension':
+      return updateExtension(request, service, reply)
     case 'search':
       return search(request, service, reply)
     case 'status':
@@ -118,8 +120,12 @@ function handle(request: Request, service: Service, reply: Reply): Promise<objec
   }
 }
 
+function isPlacement(request: Request): request is CreateExtensionRequest | UpdateExtensionRequest {
+  return request.request === 'create_extension' || request.request === 'update_extension'
+}
+
 function describe(request: Request): object {
-  if (request.request !== 'create_extension') return { request: request.request }
+  if (!isPlacement(request)) return { request: request.request }
   const { extension, version, database } = request
   return { request: request.request, extension, version, database }
 }

@@ -1,0 +1,57 @@
+// CREATE EXTENSION of something that PostgreSQL itself does not have, and ALTER EXTENSION UPDATE of what came that way.
+import { type InstallRequest, install } from '../../install/install.ts'
+import { checkPattern, checkVersion, parseExtensionName } from '../../model/names.ts'
+import type { CreateExtensionRequest, UpdateExtensionRequest } from '../messages.ts'
+import type { Reply, Service } from '../service.ts'
+
+export function createExtension(request: CreateExtensionRequest, service: Service, reply: Reply): Promise<object> {
+  const { cascade, installed, prefer } = request
+  return placeExtension(request, { cascade, installed: installed.map(({ name }) => name) }, prefer, service, reply)
+}
+
+/** The provider is given, and what it requires must be there: PostgreSQL has no CASCADE for it. */
+export function updateExtension(request: UpdateExtensionRequest, service: Service, reply: Reply): Promise<object> {
+  return placeExtension(request, { cascade: false, installed: [] }, [], service, reply)
+}
+
+async function placeExtension(
+  request: CreateExtensionRequest | UpdateExtensionRequest,
+  required: Pick<InstallRequest, 'cascade' | 'installed'>,
+  prefer: string[],
+  { repositories, policy, machine, place }: Service,
+  { notify, signal }: Reply,
+): Promise<object> {
+  const { extension, version, superuser, roles, server } = request
+  const installation = await install(
+    {
+      name: parseExtensionName(extension),
+      version: version === undefined ? undefined : checkVersion(version),
+      ...required,
+    },
+    {
+      repositories,
+      policy,
+      asker: { superuser, roles },
+      prefer: prefer.map(checkPattern),
+      server,
+      machine: await machine.read(signal),
+      now: new Date(),
+      notify,
+      signal,
+    },
+    place,
+  )
+  return {
+    exec_path: installation.execPath,
+    control_path: installation.controlPath,
+    module_path: installation.modulePath,
+    extensions: installation.extensions.map(({ archive, modules }) => ({
+      name: archive.name,
+      full_name: archive.fullName,
+      version: archive.version,
+      digest: archive.archive.sha256,
+      repository: archive.repository.name,
+      modules,
+    })),
+  }
+}
