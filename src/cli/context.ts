@@ -1,10 +1,13 @@
 // What every command is handed: settings, output and the signal that ends it.
 import type { ServiceManager } from '../adapters/service-manager.ts'
 import { readSettings, type Settings } from '../adapters/settings.ts'
+import type { ErrorReport } from '../model/errors.ts'
 
 export type CliContext = {
   /** Where settings are read from; later ones win. The last is where `pginstall config` writes. */
   configDirectories: string[]
+  /** What the shell has set. */
+  environment: Record<string, string | undefined>
   /** @throws PginstallError config_file_error */
   settings(): Settings
   /** A line of the answer, to standard output. */
@@ -21,11 +24,13 @@ export type CliContext = {
 
 export function createContext(options: {
   configDirectories: string[]
+  environment: Record<string, string | undefined>
   signal: AbortSignal
   serviceManager: ServiceManager
 }): CliContext {
   return {
     configDirectories: options.configDirectories,
+    environment: options.environment,
     settings: () => readSettings(options.configDirectories),
     out: (line) => process.stdout.write(line + '\n'),
     progress: (line) => process.stderr.write(line + '\n'),
@@ -35,4 +40,15 @@ export function createContext(options: {
       process.exitCode = status
     },
   }
+}
+
+/** An error as a terminal shows it, with what PostgreSQL's own programs say of one. */
+export function formatError({ sqlstate, message, detail, hint }: ErrorReport): string {
+  const lines = [
+    `pginstall: error: ${message}`,
+    detail && `DETAIL: ${detail}`,
+    hint && `HINT: ${hint}`,
+    `SQLSTATE: ${sqlstate}`,
+  ]
+  return lines.filter(Boolean).join('\n')
 }

@@ -33,6 +33,20 @@ export class PginstallError extends Error {
   }
 }
 
+/** An error that somebody's PostgreSQL server raised, with its SQLSTATE whatever that is. */
+export class ServerError extends PginstallError {
+  override readonly sqlstate: string
+
+  constructor({ sqlstate, message, detail, hint }: ErrorReport) {
+    super('internal_error', message, {
+      ...(detail === undefined ? {} : { detail }),
+      ...(hint === undefined ? {} : { hint }),
+    })
+    this.name = 'ServerError'
+    this.sqlstate = sqlstate
+  }
+}
+
 /** What a wire or a terminal shows of any thrown value. An error that is not ours is a bug, and is reported as one. */
 export function reportError(thrown: unknown): ErrorReport {
   if (!(thrown instanceof PginstallError)) {

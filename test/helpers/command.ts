@@ -9,10 +9,14 @@ const program = packagePath('dist/src/cli/main.js')
 
 export type Outcome = { status: number; stdout: string; stderr: string }
 
-export function runPginstall(configDirectory: string, args: string[], timeoutMs = 120_000): Outcome {
-  const environment = { ...process.env, PGINSTALL_CONFIG_DIR: configDirectory }
+export function runPginstall(
+  configDirectory: string,
+  args: string[],
+  timeoutMs = 120_000,
+  environment: Record<string, string> = {},
+): Outcome {
   const { status, stdout, stderr, error } = spawnSync(process.execPath, [program, ...args], {
-    env: environment,
+    env: { ...process.env, PGINSTALL_CONFIG_DIR: configDirectory, ...environment },
     encoding: 'utf8',
     timeout: timeoutMs,
   })

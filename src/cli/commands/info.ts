@@ -1,0 +1,92 @@
+// pginstall info: all that is known of one extension: installed, in repositories, with PostgreSQL itself.
+import type { Command } from 'commander'
+import type { ConnectionOptions } from '../../adapters/connection.ts'
+import {
+  type DatabaseExtension,
+  type FoundExtension,
+  findBuiltin,
+  listExtensions,
+  searchExtensions,
+} from '../../adapters/database-extensions.ts'
+import { PginstallError } from '../../model/errors.ts'
+import { type ExtensionName, parseExtensionName } from '../../model/names.ts'
+import { addConnectionOptions, withSession } from '../connect.ts'
+import type { CliContext } from '../context.ts'
+import { formatFields } from '../table.ts'
+
+type Options = ConnectionOptions & { json?: true }
+
+type Info = {
+  name: string
+  installed: DatabaseExtension | null
+  /** What PostgreSQL itself has under the name. */
+  builtin: { name: string; version: string; description: string } | null
+  /** One for each provider and repository. */
+  available: FoundExtension[]
+}
+
+export function addInfoCommand(program: Command, context: CliContext): void {
+  addConnectionOptions(
+    program
+      .command('info')
+      .description('show what is known of an extension: installed here, in repositories, with PostgreSQL itself')
+      .argument('<extension>', 'short or full name'),
+  )
+    .option('--json', 'as JSON')
+    .action((extension: string, options: Options) => info(context, parseExtensionName(extension), options))
+}
+
+async function info(context: CliContext, name: ExtensionName, options: Options): Promise<void> {
+  const text = name.kind === 'full' ? name.full : name.short
+  const isMeant = (extension: { name: string; full_name: string | null }) =>
+    name.kind === 'full' ? extension.full_name === name.full : extension.name === name.short
+  const known = await withSession(context, options, async (session): Promise<Info> => {
+    const installed = (await listExtensions(session)).find(isMeant) ?? null
+    const builtin = name.kind === 'short' ? ((await findBuiltin(session, name.short)) ?? null) : null
+    return { name: text, installed, builtin, available: (await searchExtensions(session, text)).filter(isMeant) }
+  })
+  if (known.installed === null && known.builtin === null && known.available.length === 0) {
+    throw new PginstallError('undefined_extension', `extension "${text}" is not known here`, {
+      detail: 'It is not installed in this database, and no repository that was asked so far has it.',
+      hint: 'The indexes are those that the sidecar last saw: "pginstall status" says when.',
+    })
+  }
+  if (options.json) context.out(JSON.stringify(known, null, 2))
+  else context.out(describeInfo(known).join('\n'))
+}
+
+function describeInfo({ installed, builtin, available }: Info): string[] {
+  const blocks = [
+    installed === null ? [] : describeInstalled(installed),
+    builtin === null
+      ? []
+      : formatFields([
+          ['with PostgreSQL', builtin.name],
+          ['version', builtin.version],
+          ['description', builtin.description],
+        ]),
+    ...available.map(describeAvailable),
+  ]
+  return blocks.filter((block) => block.length > 0).flatMap((block, i) => (i === 0 ? block : ['', ...block]))
+}
+
+function describeInstalled(extension: DatabaseExtension): string[] {
+  return formatFields([
+    ['installed', extension.full_name ?? extension.name],
+    ['version', extension.version ?? extension.sql_version],
+    ['SQL version', extension.version === null ? undefined : extension.sql_version],
+    ['repository', extension.repository ?? undefined],
+    ['archive', extension.digest ?? undefined],
+    ['since', extension.installed_at?.toISOString()],
+  ])
+}
+
+function describeAvailable({ full_name, version, repository, installable, description }: FoundExtension): string[] {
+  return formatFields([
+    ['available', full_name],
+    ['version', version],
+    ['repository', repository],
+    ['runs here', installable ? 'yes' : 'no'],
+    ['description', description],
+  ])
+}

@@ -1,0 +1,36 @@
+// Every command with its options, as data: what parses a command line also makes its help, completion and man page.
+import { Command } from 'commander'
+import { packageVersion } from '../adapters/package-root.ts'
+import { addBuildCommand } from './commands/build.ts'
+import { addConfigCommand } from './commands/config.ts'
+import { addInfoCommand } from './commands/info.ts'
+import { addInstallCommand } from './commands/install.ts'
+import { addOutdatedCommand } from './commands/outdated.ts'
+import { addRemoveCommand } from './commands/remove.ts'
+import { addSearchCommand } from './commands/search.ts'
+import { addServerCommand } from './commands/server.ts'
+import { addSidecarCommand } from './commands/sidecar.ts'
+import { addStatusCommand } from './commands/status.ts'
+import { addUploadCommand } from './commands/upload.ts'
+import type { CliContext } from './context.ts'
+
+export function createProgram(context: CliContext): Command {
+  const program = new Command('pginstall')
+    .description('Install, build and publish PostgreSQL extensions.')
+    .version(packageVersion())
+    .exitOverride()
+    .showHelpAfterError('(add --help for the options)')
+    .configureHelp({ showGlobalOptions: true })
+  addInstallCommand(program, context)
+  addRemoveCommand(program, context)
+  addSearchCommand(program, context)
+  addInfoCommand(program, context)
+  addOutdatedCommand(program, context)
+  addStatusCommand(program, context)
+  addBuildCommand(program, context)
+  addUploadCommand(program, context)
+  addServerCommand(program, context)
+  addSidecarCommand(program, context)
+  addConfigCommand(program, context)
+  return program
+}
