@@ -12,6 +12,7 @@ import { addServerCommand } from './commands/server.ts'
 import { addSidecarCommand } from './commands/sidecar.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addUploadCommand } from './commands/upload.ts'
+import { addVerifyCommand } from './commands/verify.ts'
 import type { CliContext } from './context.ts'
 
 export function createProgram(context: CliContext): Command {
@@ -27,6 +28,7 @@ export function createProgram(context: CliContext): Command {
   addInfoCommand(program, context)
   addOutdatedCommand(program, context)
   addStatusCommand(program, context)
+  addVerifyCommand(program, context)
   addBuildCommand(program, context)
   addUploadCommand(program, context)
   addServerCommand(program, context)
