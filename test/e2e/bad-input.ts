@@ -1,14 +1,12 @@
 // Ordinary bad input and ordinary failures: each a clear error, nothing half done, and the server stays up.
-import { readdirSync } from 'node:fs'
 import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { generateSigningKey } from '../../src/model/signature.ts'
-import type { Session } from '../helpers/cluster.ts'
 import { writeSettings } from '../helpers/command.ts'
+import { setScene } from '../helpers/scene.ts'
 import { answeringModule, writeSourceTree } from '../helpers/source-trees.ts'
 import { repositoryName, type Stage, setStage } from '../helpers/stage.ts'
-import { type StaticRepository, serveStaticRepository } from '../helpers/static-repository.ts'
 
 let stage: Stage
 /** Archives of git.example/bad/NAME, built once; each test serves those it needs from a repository that it may spoil. */
@@ -29,52 +27,21 @@ test.before(async () => {
 
 test.after.always(() => stage?.close())
 
-/** A repository of its own for each test, and a session in a database of its own. */
-async function scene(t: ExecutionContext): Promise<{ repository: StaticRepository; session: Session }> {
-  const repository = await serveStaticRepository()
-  t.teardown(() => repository.close())
-  const name = `r${t.title
-    .replace(/[^a-z]+/gi, '')
-    .toLowerCase()
-    .slice(0, 40)}`
-  writeSettings(stage.configDirectory, `repositories/${name}`, { uri: repository.uri, key: repository.publicKey })
-  stage.configure({ repositories: name })
-  stage.cluster.psql(`CREATE DATABASE ${name}`)
-  return { repository, session: await stage.cluster.connect({ database: name }) }
-}
-
-type Expected = { code: string; message: RegExp; detail?: RegExp; hint?: RegExp }
-
-/** The statement fails as it should, and leaves everything as it was. */
-async function fails(t: ExecutionContext, session: Session, sql: string, expected: Expected): Promise<void> {
-  const [before] = await session.query('SELECT pg_backend_pid() AS pid, pg_postmaster_start_time()::text AS started')
-  const error = await session.errorOf(sql)
-  t.is(error?.code, expected.code, `${error?.message}: ${error?.detail}`)
-  t.regex(error?.message ?? '', expected.message)
-  if (expected.detail !== undefined) t.regex(error?.detail ?? '', expected.detail)
-  if (expected.hint !== undefined) t.regex(error?.hint ?? '', expected.hint)
-  t.deepEqual(await session.query('SELECT pg_backend_pid() AS pid, pg_postmaster_start_time()::text AS started'), [
-    before as object,
-  ])
-  t.deepEqual(await session.query(`SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'`), [])
-  t.deepEqual(readdirSync(join(stage.state, 'incoming')), [])
-}
-
 test.serial('an extension that nobody has', async (t) => {
-  const { repository, session } = await scene(t)
+  const { repository, fails } = await setScene(t, stage)
   await repository.add(archives.good as string)
   repository.publish()
-  await fails(t, session, 'CREATE EXTENSION nosuch', {
+  await fails('CREATE EXTENSION nosuch', {
     code: '42704',
     message: /extension "nosuch" is not available/,
     hint: /pginstall\.search/,
   })
-  await fails(t, session, 'CREATE EXTENSION "git.example/strange/good"', {
+  await fails('CREATE EXTENSION "git.example/strange/good"', {
     code: '42704',
     message: /is not available/,
     detail: /git\.example\/bad\/good/,
   })
-  await fails(t, session, `CREATE EXTENSION good VERSION '9.9'`, {
+  await fails(`CREATE EXTENSION good VERSION '9.9'`, {
     code: '42704',
     message: /no version "9\.9"/,
     detail: /There are: 1\.0/,
@@ -82,9 +49,9 @@ test.serial('an extension that nobody has', async (t) => {
 })
 
 test.serial('no repository configured', async (t) => {
-  const { session } = await scene(t)
+  const { fails } = await setScene(t, stage)
   stage.configure({ repositories: '' })
-  await fails(t, session, 'CREATE EXTENSION nosuch', {
+  await fails('CREATE EXTENSION nosuch', {
     code: '42704',
     message: /not available/,
     hint: /pginstall config repositories/,
@@ -92,7 +59,7 @@ test.serial('no repository configured', async (t) => {
 })
 
 test.serial('malformed full names', async (t) => {
-  const { repository, session } = await scene(t)
+  const { repository, fails } = await setScene(t, stage)
   for (const name of [
     'github/dim/prefix',
     'GitHub.com/dim/prefix',
@@ -100,14 +67,14 @@ test.serial('malformed full names', async (t) => {
     'github.com/../prefix',
     'github.com/a--b/prefix',
   ]) {
-    await fails(t, session, `CREATE EXTENSION "${name}"`, {
+    await fails(`CREATE EXTENSION "${name}"`, {
       code: '42602',
       message: /invalid extension full name/,
       detail: /./,
       hint: /./,
     })
   }
-  await fails(t, session, `CREATE EXTENSION "git.example/bad/good" VERSION '../x'`, {
+  await fails(`CREATE EXTENSION "git.example/bad/good" VERSION '../x'`, {
     code: '42602',
     message: /invalid .*version/,
   })
@@ -115,22 +82,22 @@ test.serial('malformed full names', async (t) => {
 })
 
 test.serial('a full name over 63 bytes is taken whole, one over 150 is refused', async (t) => {
-  const { repository, session } = await scene(t)
+  const { repository, fails } = await setScene(t, stage)
   repository.publish()
   const long = `git.example/${'long/'.repeat(15)}good`
   t.true(long.length > 63)
-  await fails(t, session, `CREATE EXTENSION /* "not/this" */ "${long}"`, {
+  await fails(`CREATE EXTENSION /* "not/this" */ "${long}"`, {
     code: '42704',
     message: new RegExp(`"${long}" is not available`),
   })
-  await fails(t, session, `CREATE EXTENSION "git.example/${'long/'.repeat(40)}good"`, {
+  await fails(`CREATE EXTENSION "git.example/${'long/'.repeat(40)}good"`, {
     code: '42622',
     message: /more than 150 bytes|too long/,
   })
 })
 
 test.serial('no archive for this major, or for this machine', async (t) => {
-  const { repository, session } = await scene(t)
+  const { repository, fails } = await setScene(t, stage)
   await repository.add(archives.good as string, (archive) => ({
     ...archive,
     file: archive.file.replace('--pg15--', '--pg17--'),
@@ -144,13 +111,13 @@ test.serial('no archive for this major, or for this machine', async (t) => {
     },
   }))
   repository.publish()
-  await fails(t, session, 'CREATE EXTENSION good', {
+  await fails('CREATE EXTENSION good', {
     code: 'PI002',
     message: /no archive .* suits/,
     detail: /PostgreSQL 17, this server is 15/,
     hint: /./,
   })
-  await fails(t, session, 'CREATE EXTENSION other', {
+  await fails('CREATE EXTENSION other', {
     code: 'PI002',
     message: /no archive .* suits/,
     detail: /libnosuch\.so\.7 .*libnosuch7/,
@@ -158,27 +125,35 @@ test.serial('no archive for this major, or for this machine', async (t) => {
 })
 
 test.serial('a role without rights: no byte leaves the machine', async (t) => {
-  const { repository, session } = await scene(t)
+  const { repository, session, fails } = await setScene(t, stage)
   await repository.add(archives.good as string)
   repository.publish()
   const [{ db } = {}] = await session.query('SELECT current_database() AS db')
   await session.query(`CREATE ROLE plain LOGIN; CREATE ROLE creator LOGIN; GRANT CREATE ON DATABASE ${db} TO creator`)
   const plain = await stage.cluster.connect({ database: String(db), user: 'plain' })
-  await fails(t, plain, 'CREATE EXTENSION good', { code: '42501', message: /permission denied/ })
+  await fails('CREATE EXTENSION good', { code: '42501', message: /permission denied/ }, plain)
   const creator = await stage.cluster.connect({ database: String(db), user: 'creator' })
-  await fails(t, creator, 'CREATE EXTENSION good', {
-    code: '42501',
-    message: /permission denied to install extension "good"/,
-    detail: /No grant/,
-  })
-  await fails(t, creator, 'CREATE EXTENSION "git.example/bad/good"', {
-    code: '42501',
-    message: /permission denied/,
-    detail: /No grant/,
-  })
+  await fails(
+    'CREATE EXTENSION good',
+    {
+      code: '42501',
+      message: /permission denied to install extension "good"/,
+      detail: /No grant/,
+    },
+    creator,
+  )
+  await fails(
+    'CREATE EXTENSION "git.example/bad/good"',
+    {
+      code: '42501',
+      message: /permission denied/,
+      detail: /No grant/,
+    },
+    creator,
+  )
   t.deepEqual(repository.requests, [])
   stage.configure({ deny: 'git.example/**' })
-  await fails(t, session, 'CREATE EXTENSION "git.example/bad/good"', {
+  await fails('CREATE EXTENSION "git.example/bad/good"', {
     code: '42501',
     message: /permission denied/,
     detail: /"deny"/,
@@ -187,7 +162,7 @@ test.serial('a role without rights: no byte leaves the machine', async (t) => {
 })
 
 test.serial('a grant lets a plain role install what it trusts', async (t) => {
-  const { repository, session } = await scene(t)
+  const { repository, session, fails } = await setScene(t, stage)
   await repository.add(archives.good as string)
   repository.publish()
   const [{ db } = {}] = await session.query('SELECT current_database() AS db')
@@ -196,11 +171,15 @@ test.serial('a grant lets a plain role install what it trusts', async (t) => {
   )
   writeSettings(stage.configDirectory, 'grants/member', { role: 'granted', extensions: 'git.example/bad/*' })
   const member = await stage.cluster.connect({ database: String(db), user: 'member' })
-  await fails(t, member, 'CREATE EXTENSION good', {
-    code: '42501',
-    message: /permission denied to create extension "good"/,
-    hint: /superuser/,
-  })
+  await fails(
+    'CREATE EXTENSION good',
+    {
+      code: '42501',
+      message: /permission denied to create extension "good"/,
+      hint: /superuser/,
+    },
+    member,
+  )
   writeSettings(stage.configDirectory, 'grants/member', {
     role: 'granted',
     extensions: 'git.example/bad/*',
@@ -213,25 +192,25 @@ test.serial('a grant lets a plain role install what it trusts', async (t) => {
 })
 
 test.serial('the sidecar does not run', async (t) => {
-  const { session } = await scene(t)
+  const { session, fails } = await setScene(t, stage)
   await stage.sidecar.stop()
-  await fails(t, session, 'CREATE EXTENSION "git.example/bad/good"', {
+  await fails('CREATE EXTENSION "git.example/bad/good"', {
     code: '58000',
     message: /could not connect to the pginstall sidecar/,
     hint: /pginstall/,
   })
   await session.query('CREATE EXTENSION pg_trgm; DROP EXTENSION pg_trgm')
   await stage.startSidecar()
-  await fails(t, session, 'CREATE EXTENSION "git.example/bad/nosuch"', {
+  await fails('CREATE EXTENSION "git.example/bad/nosuch"', {
     code: '58030',
     message: /could not reach repository/,
   })
 })
 
 test.serial('the repository is down', async (t) => {
-  const { repository, session } = await scene(t)
+  const { repository, fails } = await setScene(t, stage)
   repository.close()
-  await fails(t, session, 'CREATE EXTENSION good', {
+  await fails('CREATE EXTENSION good', {
     code: '58030',
     message: /could not reach repository/,
     detail: /connect/i,
@@ -240,30 +219,30 @@ test.serial('the repository is down', async (t) => {
 })
 
 test.serial('an index signed by another key, one that is older, and one that has expired', async (t) => {
-  const { repository, session } = await scene(t)
+  const { repository, fails } = await setScene(t, stage)
   await repository.add(archives.good as string)
   repository.publish({ version: 7, privatePem: generateSigningKey().privatePem })
   const refused = { code: 'PI003', message: /could not trust repository/ }
-  await fails(t, session, 'CREATE EXTENSION good', { ...refused, message: /not signed by a key/ })
+  await fails('CREATE EXTENSION good', { ...refused, message: /not signed by a key/ })
   repository.publish({ version: 7 })
-  await fails(t, session, 'CREATE EXTENSION nosuch', { code: '42704', message: /not available/ })
+  await fails('CREATE EXTENSION nosuch', { code: '42704', message: /not available/ })
   repository.publish({ version: 6 })
-  await fails(t, session, 'CREATE EXTENSION good', {
+  await fails('CREATE EXTENSION good', {
     ...refused,
     message: /older than the one seen before/,
     detail: /version 6, the one seen before has 7/,
   })
   repository.publish({ version: 8, expires: new Date(Date.now() - 1000) })
-  await fails(t, session, 'CREATE EXTENSION good', { ...refused, message: /expired/, hint: /clock/ })
+  await fails('CREATE EXTENSION good', { ...refused, message: /expired/, hint: /clock/ })
   repository.publish({ version: 9 })
   for (const [path, content] of repository.files) {
     if (/^index\/[0-9a-f]{64}/.test(path)) repository.files.set(path, `${content} `)
   }
-  await fails(t, session, 'CREATE EXTENSION good', { ...refused, message: /other bytes than its digest/ })
+  await fails('CREATE EXTENSION good', { ...refused, message: /other bytes than its digest/ })
 })
 
 test.serial('an archive with other bytes, and one with the manifest of another', async (t) => {
-  const { repository, session } = await scene(t)
+  const { repository, fails } = await setScene(t, stage)
   await repository.add(archives.spoiled as string)
   await repository.add(archives.swapped as string, (archive) => ({
     ...archive,
@@ -276,16 +255,16 @@ test.serial('an archive with other bytes, and one with the manifest of another',
     spoiled[spoiled.length - 20] = (spoiled[spoiled.length - 20] as number) ^ 1
     repository.files.set(path, spoiled)
   }
-  await fails(t, session, 'CREATE EXTENSION spoiled', {
+  await fails('CREATE EXTENSION spoiled', {
     code: 'PI003',
     message: /is not what the signed index says/,
     detail: /SHA-256/,
   })
-  await fails(t, session, 'CREATE EXTENSION swapped', { code: 'PI003', message: /has the manifest of another/ })
+  await fails('CREATE EXTENSION swapped', { code: 'PI003', message: /has the manifest of another/ })
 })
 
 test.serial('a stranger on the socket is not answered', async (t) => {
-  await scene(t)
+  await setScene(t, stage)
   // Only the server's user and root may speak; from here, what is not a request is refused, and the sidecar goes on.
   const answer = await new Promise<string>((resolve) => {
     const socket = connectTcp(join(stage.directory.path, 'run', 'sidecar'), () => socket.write('rubbish\n'))
