@@ -22,6 +22,8 @@ import type { RepositorySettings } from './settings.ts'
 
 const maxTopIndexBytes = 64 * 1024 * 1024
 const maxMirrorRequests = 8
+/** By how much a repository's clock may be ahead of ours. */
+const maxClockSkewMs = 600_000
 const maxNameIndexBytes = 16 * 1024 * 1024
 
 /** What stands on disk: the signed file as it came, and the tag to ask for it again. Its time is when it was last good. */
@@ -72,17 +74,36 @@ export class RepositoryClient {
       return kept.index
     }
     const index = this.#open(answer.text)
-    if (kept !== undefined && index.version < kept.index.version) {
-      throw this.#untrusted(`index is older than the one seen before`, {
-        detail: `It has version ${index.version}, the one seen before has ${kept.index.version}.`,
-        hint: 'Somebody may be replaying an old index. If the repository was set up anew, give it a new key.',
-      })
-    }
+    if (kept !== undefined) this.#checkProgress(index, kept.index)
+    this.#checkClock(index, now)
     this.checkExpiry(index, now)
     mkdirSync(this.#directory, { recursive: true })
     const fresh: Kept = { etag: answer.etag, envelope: answer.text }
     await replaceFile(this.#keptFile, JSON.stringify(fresh))
     return index
+  }
+
+  /** A signed index stays true for ever; which one is current is for whoever has seen a newer one to say. */
+  #checkProgress(index: TopIndex, seen: TopIndex): void {
+    if (index.version < seen.version) {
+      throw this.#untrusted('index is older than the one seen before', {
+        detail: `It has version ${index.version}, the one seen before has ${seen.version}.`,
+        hint: 'Somebody may be replaying an old index. If the repository was set up anew, give it a new key.',
+      })
+    }
+    if (index.version === seen.version && JSON.stringify(index) !== JSON.stringify(seen)) {
+      throw this.#untrusted('index differs from the one seen before under the same version', {
+        detail: `Both have version ${index.version}. The repository may be showing different indexes to different clients.`,
+      })
+    }
+  }
+
+  #checkClock(index: TopIndex, now: Date): void {
+    if (Date.parse(index.published) <= now.getTime() + maxClockSkewMs) return
+    throw this.#untrusted('index is from the future', {
+      detail: `It was published at ${index.published}; it is ${now.toISOString()} here.`,
+      hint: "Check this machine's clock, then ask who runs the repository.",
+    })
   }
 
   /** @throws PginstallError verification_failed */
@@ -102,8 +123,11 @@ export class RepositoryClient {
   async lookUp(index: TopIndex, short: string, signal: AbortSignal): Promise<NameIndex | undefined> {
     const digest = Object.hasOwn(index.names, short) ? index.names[short] : undefined
     if (digest === undefined) return undefined
-    const names = parseNameIndex(this.#readName(digest) ?? (await this.#fetchName(digest, signal)))
+    const seen = this.#readName(digest)
+    const text = seen ?? (await this.#fetchName(digest, signal))
+    const names = this.#trusting(() => parseNameIndex(text))
     if (names.name !== short) throw this.#untrusted(`index gives for "${short}" what belongs to "${names.name}"`)
+    if (seen === undefined) this.#keepName(digest, text)
     return names
   }
 
@@ -135,9 +159,12 @@ export class RepositoryClient {
   async #fetchName(digest: string, signal: AbortSignal): Promise<string> {
     const { text } = await this.#http.get(this.#url(nameIndexPath(digest)), { maxBytes: maxNameIndexBytes, signal })
     if (sha256(text) !== digest) throw this.#untrusted('index file has other bytes than its digest says')
+    return text
+  }
+
+  #keepName(digest: string, text: string): void {
     mkdirSync(join(this.#directory, 'names'), { recursive: true })
     replaceCachedFile(this.#nameFile(digest), text)
-    return text
   }
 
   #readName(digest: string): string | undefined {
@@ -159,9 +186,14 @@ export class RepositoryClient {
   }
 
   #open(envelope: string): TopIndex {
+    const { unsigned, keys } = this.#settings
+    return this.#trusting(() => parseTopIndex(unsigned ? openUnsignedIndex(envelope) : openIndex(envelope, keys)))
+  }
+
+  /** Whatever is wrong with what a repository says is a reason not to trust it. */
+  #trusting<T>(read: () => T): T {
     try {
-      const payload = this.#settings.unsigned ? openUnsignedIndex(envelope) : openIndex(envelope, this.#settings.keys)
-      return parseTopIndex(payload)
+      return read()
     } catch (cause) {
       if (!(cause instanceof PginstallError) || cause.is('invalid_parameter_value')) throw cause
       throw this.#untrusted(cause.message, cause.detail === undefined ? {} : { detail: cause.detail })

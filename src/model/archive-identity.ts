@@ -16,16 +16,17 @@ export type ArchiveIdentity = {
 const suffix = '.tar.gz'
 
 export function identityOf(manifest: Manifest, build: number): ArchiveIdentity {
-  const { postgresql, os, needs } = manifest
-  return {
-    fullName: manifest.full_name,
-    version: manifest.version,
-    target:
-      postgresql === null || os === null || needs === null
-        ? null
-        : { major: majorOf(postgresql.version_num), platform: platformName(os, needs.architecture) },
-    build,
-  }
+  return { fullName: manifest.full_name, version: manifest.version, target: targetOf(manifest), build }
+}
+
+/** Major and platform of an archive with modules; null for one without. */
+export function targetOf({
+  postgresql,
+  os,
+  needs,
+}: Pick<Manifest, 'postgresql' | 'os' | 'needs'>): ArchiveIdentity['target'] {
+  if (postgresql === null || os === null || needs === null) return null
+  return { major: majorOf(postgresql.version_num), platform: platformName(os, needs.architecture) }
 }
 
 /** `github.com+dim+prefix--1.2.10--pg15--debian12-x86_64--1.tar.gz`, or `…--any--1.tar.gz` */

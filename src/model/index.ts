@@ -2,7 +2,10 @@
 import schema from '../../protocol/index.schema.json' with { type: 'json' }
 // Its definitions are referred to by the index's.
 import manifestSchema from '../../protocol/manifest.schema.json' with { type: 'json' }
-import type { Requirement } from './manifest.ts'
+import { type ArchiveIdentity, formatIdentity, targetOf } from './archive-identity.ts'
+import { PginstallError } from './errors.ts'
+import { checkRequirement, type Requirement } from './manifest.ts'
+import { checkVersion, parseFullName } from './names.ts'
 import type { BuiltAgainst, Needs } from './platform.ts'
 import { parseJson, schemaParser } from './schema.ts'
 import { compareVersions } from './version-order.ts'
@@ -55,9 +58,38 @@ export function parseTopIndex(text: string): TopIndex {
   return topShape(parseJson(text, 'index'))
 }
 
-/** @throws PginstallError syntax_error */
+/**
+ * Everything in it that becomes part of a path or a URL obeys the grammar afterwards: a signature says who wrote it, not
+ * that it is sound.
+ * @throws PginstallError syntax_error, invalid_name, name_too_long, verification_failed
+ */
 export function parseNameIndex(text: string): NameIndex {
-  return nameShape(parseJson(text, 'index of a name'))
+  const index = nameShape(parseJson(text, 'index of a name'))
+  for (const { full_name, releases } of index.extensions) {
+    const { short } = parseFullName(full_name)
+    if (short !== index.name) throw lie(`it has "${full_name}" under the name "${index.name}"`)
+    for (const { version, archives } of releases) {
+      for (const archive of archives) checkArchive(full_name, version, archive)
+    }
+  }
+  return index
+}
+
+function checkArchive(fullName: string, version: string, archive: IndexedArchive): void {
+  const { postgresql, os, needs, build, requires } = archive
+  for (const requirement of requires) checkRequirement(requirement)
+  const identity: ArchiveIdentity = {
+    fullName,
+    version: checkVersion(version),
+    target: targetOf({ postgresql, os, needs }),
+    build,
+  }
+  if (formatIdentity(identity) !== archive.file)
+    throw lie(`the archive "${archive.file}" should be "${formatIdentity(identity)}"`)
+}
+
+function lie(fault: string): PginstallError {
+  return new PginstallError('verification_failed', `index does not hold: ${fault}`)
 }
 
 /** Releases, newest first. */

@@ -112,7 +112,7 @@ function checkManifest(manifest: Manifest): void {
     checkVersion(from)
     checkVersion(to)
   }
-  for (const { name, provider } of manifest.requires) checkRequirement(name, provider)
+  for (const requirement of manifest.requires) checkRequirement(requirement)
   for (const module of manifest.modules) uniqueModuleName(checkModuleName(module), manifest.full_name)
   const bound = manifest.modules.length > 0
   for (const member of ['postgresql', 'os', 'needs'] as const) {
@@ -122,9 +122,10 @@ function checkManifest(manifest: Manifest): void {
   checkFiles(manifest)
 }
 
-function checkRequirement(name: string, provider: string): void {
-  const short = parseExtensionName(name)
-  if (short.kind !== 'short') throw lie(`"requires" has a full name where a short one is expected: "${name}"`)
+/** @throws PginstallError verification_failed, invalid_name, name_too_long */
+export function checkRequirement({ name, provider }: Requirement): void {
+  if (parseExtensionName(name).kind !== 'short')
+    throw lie(`"requires" has a full name where a short one is expected: "${name}"`)
   if (provider === builtinProvider) return
   if (parseFullName(provider).short !== name) throw lie(`the provider "${provider}" is not one of "${name}"`)
 }

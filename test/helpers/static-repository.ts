@@ -25,10 +25,19 @@ export type StaticRepository = {
   /** What is served, by path; a test may change it. */
   files: Map<string, string | Buffer>
   /** Signs a new index over what was added. */
-  publish(options?: { version?: number; expires?: Date; privatePem?: string }): void
+  publish(options?: PublishOptions): void
   /** Adds an archive; `amend` may make the index say of it what is not so. */
   add(file: string, amend?: (archive: IndexedArchive) => IndexedArchive): Promise<Manifest>
   close(): void
+}
+
+/** What the signed index is made to say. */
+export type PublishOptions = {
+  version?: number
+  published?: Date
+  expires?: Date | string
+  privatePem?: string
+  amend?: (top: TopIndex) => TopIndex
 }
 
 const lifetimeMs = 3_600_000
@@ -57,8 +66,8 @@ export async function serveStaticRepository(): Promise<StaticRepository> {
       const top: TopIndex = {
         index: 1,
         version,
-        published: new Date().toISOString(),
-        expires: (options.expires ?? new Date(Date.now() + lifetimeMs)).toISOString(),
+        published: dated(options.published ?? new Date()),
+        expires: dated(options.expires ?? new Date(Date.now() + lifetimeMs)),
         names: {},
       }
       for (const [name, index] of names) {
@@ -67,7 +76,10 @@ export async function serveStaticRepository(): Promise<StaticRepository> {
         top.names[name] = digest
         files.set(nameIndexPath(digest), text)
       }
-      files.set(topIndexPath, sealIndex(JSON.stringify(top), options.privatePem ?? key.privatePem))
+      files.set(
+        topIndexPath,
+        sealIndex(JSON.stringify(options.amend?.(top) ?? top), options.privatePem ?? key.privatePem),
+      )
     },
     async add(file, amend = (archive) => archive) {
       const manifest = await readArchive(file, { signal: AbortSignal.timeout(30_000) })
@@ -91,6 +103,10 @@ export async function serveStaticRepository(): Promise<StaticRepository> {
       server.close()
     },
   }
+}
+
+function dated(date: Date | string): string {
+  return typeof date === 'string' ? date : date.toISOString()
 }
 
 function addTo(

@@ -1,0 +1,179 @@
+// Repositories that lie in their index: replays, clocks, split views, names of others. Each is refused, and nothing of it stays.
+import { createHash } from 'node:crypto'
+import test from 'ava'
+import { type NameIndex, nameIndexPath, topIndexPath } from '../../src/model/index.ts'
+import { openUnsignedIndex } from '../../src/model/signature.ts'
+import { writeSettings } from '../helpers/command.ts'
+import { setScene } from '../helpers/scene.ts'
+import { writeSourceTree } from '../helpers/source-trees.ts'
+import { type Stage, setStage } from '../helpers/stage.ts'
+import { serveStaticRepository } from '../helpers/static-repository.ts'
+
+let stage: Stage
+const archives: Record<string, string> = {}
+
+test.before(async () => {
+  stage = await setStage()
+  for (const name of ['victim', 'hstore']) {
+    const tree = writeSourceTree(stage.directory.path, {
+      name,
+      sql: `CREATE FUNCTION ${name}_evil() RETURNS int4 LANGUAGE sql AS 'SELECT 1';`,
+    })
+    archives[name] = stage.publish(tree, [`evil.example/x/${name}`])[0] as string
+  }
+})
+
+test.after.always(() => stage?.close())
+
+const untrusted = { code: 'PI003', message: /could not trust repository/ }
+
+test.serial('an index is replayed', async (t) => {
+  const { repository, fails } = await setScene(t, stage)
+  await repository.add(archives.victim as string)
+  repository.publish()
+  const old = repository.files.get(topIndexPath) as string
+  repository.publish()
+  await fails('CREATE EXTENSION nosuch', { code: '42704', message: /not available/ })
+  repository.files.set(topIndexPath, old)
+  await fails('CREATE EXTENSION victim', { ...untrusted, message: /older than the one seen before/ })
+})
+
+test.serial('two clients are shown two indexes of one version', async (t) => {
+  const { repository, fails } = await setScene(t, stage)
+  repository.publish({ version: 5 })
+  await fails('CREATE EXTENSION nosuch', { code: '42704', message: /not available/ })
+  await repository.add(archives.victim as string)
+  repository.publish({ version: 5 })
+  await fails('CREATE EXTENSION victim', {
+    ...untrusted,
+    message: /differs from the one seen before under the same version/,
+  })
+})
+
+test.serial('an index is from the future, has no date, or no version', async (t) => {
+  const { repository, fails } = await setScene(t, stage)
+  await repository.add(archives.victim as string)
+  repository.publish({ published: new Date(Date.now() + 86_400_000) })
+  await fails('CREATE EXTENSION victim', { ...untrusted, message: /from the future/, hint: /clock/ })
+  repository.publish({ expires: 'never' })
+  await fails('CREATE EXTENSION victim', { ...untrusted, message: /expired/ })
+  repository.publish({ version: 1.5 })
+  await fails('CREATE EXTENSION victim', { ...untrusted, message: /malformed index/ })
+})
+
+test.serial('an envelope that is no envelope', async (t) => {
+  const { repository, fails } = await setScene(t, stage)
+  for (const rubbish of [
+    '',
+    'null',
+    '[]',
+    '{}',
+    '{"payloadType":"x"}',
+    '<html>',
+    '{"__proto__":{"payload":"e30="}}',
+    '['.repeat(100_000),
+  ]) {
+    repository.files.set(topIndexPath, rubbish)
+    await fails('CREATE EXTENSION victim', untrusted)
+  }
+  repository.publish()
+  const envelope = JSON.parse(repository.files.get(topIndexPath) as string)
+  repository.files.set(
+    topIndexPath,
+    JSON.stringify({
+      ...envelope,
+      payload: Buffer.from(openUnsignedIndex(JSON.stringify(envelope)) + ' ').toString('base64'),
+    }),
+  )
+  await fails('CREATE EXTENSION victim', { ...untrusted, message: /not signed by a key/ })
+  repository.files.set(
+    topIndexPath,
+    JSON.stringify({ ...envelope, signatures: [{ keyid: '0'.repeat(64), sig: envelope.signatures[0].sig }] }),
+  )
+  await fails('CREATE EXTENSION victim', { ...untrusted, message: /not signed by a key/ })
+})
+
+test.serial('names that every object has are no extensions', async (t) => {
+  const { repository, fails } = await setScene(t, stage)
+  repository.publish()
+  for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
+    await fails(`CREATE EXTENSION "${name}"`, { code: '42704', message: /not available/ })
+  }
+})
+
+test.serial('an index file belongs to another name, or says other than its digest', async (t) => {
+  const { repository, fails } = await setScene(t, stage)
+  await repository.add(archives.victim as string)
+  repository.publish({ amend: (top) => ({ ...top, names: { other: top.names.victim as string } }) })
+  await fails('CREATE EXTENSION other', { ...untrusted, message: /gives for "other" what belongs to "victim"/ })
+})
+
+for (const [title, amend, expected] of [
+  [
+    'a full name that is none',
+    (e) => ({ ...e, full_name: '../../etc/victim' }),
+    { ...untrusted, message: /invalid|could not trust/ },
+  ],
+  ['a full name with another last element', (e) => ({ ...e, full_name: 'evil.example/x/other' }), untrusted],
+  ['a version that is a path', (e) => withRelease(e, { version: '../../../tmp/x' }), untrusted],
+  ['a file that is a path', (e) => withArchive(e, { file: '../../x.tar.gz' }), untrusted],
+  [
+    'a file of another extension',
+    (e) => withArchive(e, { file: 'github.com+dim+victim--1.0--any--1.tar.gz' }),
+    untrusted,
+  ],
+  ['a size that is huge', (e) => withArchive(e, { size: 2 ** 52 }), { code: 'PI003', message: /./ }],
+] as [string, (e: Extension) => Extension, { code: string; message: RegExp }][]) {
+  test.serial(`an index has ${title}`, async (t) => {
+    const { repository, fails } = await setScene(t, stage)
+    await repository.add(archives.victim as string)
+    repository.publish({
+      amend: (top) => {
+        const index = JSON.parse(repository.files.get(nameIndexPath(top.names.victim as string)) as string) as NameIndex
+        const text = JSON.stringify({ ...index, extensions: index.extensions.map(amend) })
+        const digest = createHash('sha256').update(text).digest('hex')
+        repository.files.set(nameIndexPath(digest), text)
+        return { ...top, names: { victim: digest } }
+      },
+    })
+    await fails('CREATE EXTENSION victim', expected)
+  })
+}
+
+type Extension = NameIndex['extensions'][number]
+
+function withRelease(extension: Extension, change: object): Extension {
+  return { ...extension, releases: extension.releases.map((release) => ({ ...release, ...change })) }
+}
+
+function withArchive(extension: Extension, change: object): Extension {
+  const releases = extension.releases.map((release) => ({
+    ...release,
+    archives: release.archives.map((archive) => ({ ...archive, ...change })),
+  }))
+  return { ...extension, releases }
+}
+
+test.serial('a short name that contrib has is contrib, whoever publishes it too', async (t) => {
+  const { repository, session } = await setScene(t, stage)
+  await repository.add(archives.hstore as string)
+  repository.publish()
+  await session.query('CREATE EXTENSION hstore')
+  t.deepEqual(await session.query(`SELECT count(*)::int FROM pg_proc WHERE proname = 'hstore_evil'`), [{ count: 0 }])
+  t.deepEqual(repository.requests, [])
+})
+
+test.serial('a name of one repository is not taken from the next, though its version is higher there', async (t) => {
+  const { repository, database, fails } = await setScene(t, stage)
+  const stranger = await serveStaticRepository()
+  t.teardown(() => stranger.close())
+  await repository.add(archives.victim as string, (archive) => ({ ...archive, needs: null }))
+  repository.publish()
+  await stranger.add(archives.victim as string)
+  stranger.publish()
+  writeSettings(stage.configDirectory, 'repositories/stranger', { uri: stranger.uri, key: stranger.publicKey })
+  stage.configure({ repositories: `${database}, stranger` })
+  repository.files.delete(topIndexPath)
+  await fails('CREATE EXTENSION victim', { code: '58030', message: /could not reach repository/ })
+  t.deepEqual(stranger.requests, [])
+})
