@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { packageVersion } from '../adapters/package-root.ts'
 import { addBuildCommand } from './commands/build.ts'
+import { addCompletionCommand } from './commands/completion.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addInfoCommand } from './commands/info.ts'
 import { addInstallCommand } from './commands/install.ts'
@@ -34,5 +35,6 @@ export function createProgram(context: CliContext): Command {
   addServerCommand(program, context)
   addSidecarCommand(program, context)
   addConfigCommand(program, context)
+  addCompletionCommand(program, context)
   return program
 }
