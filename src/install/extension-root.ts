@@ -142,10 +142,15 @@ async function placeExtension(
   }
 }
 
-/** What MODULE_PATHNAME in the scripts stands for: the unique name of the module that the publisher meant. */
+/**
+ * What MODULE_PATHNAME in the scripts stands for: the unique name of the module that the publisher meant, or a module of
+ * the server's own. A path is no module name: with null, the script fails instead of loading whatever is there.
+ */
 function modulePathname(text: string, auxiliary: boolean, modules: ModuleNames): string | null {
   const said = parseControlFile(text, { file: 'control file', auxiliary }).modulePathname
-  return said === undefined ? null : (modules[basename(said, '.so')] ?? said)
+  const own = modules[basename(said ?? '', '.so')]
+  if (said === undefined || own !== undefined) return own ?? null
+  return /^\$libdir\/[A-Za-z0-9_.+-]+$/.test(said) && !said.includes('..') ? said : null
 }
 
 function linkUnlessThere(target: string, path: string): void {

@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { basename } from 'node:path'
-import { readArchive } from '../../src/adapters/archive-reader.ts'
+import { gunzipSync } from 'node:zlib'
 import { parseIdentity } from '../../src/model/archive-identity.ts'
 import {
   archivePath,
@@ -82,7 +82,7 @@ export async function serveStaticRepository(): Promise<StaticRepository> {
       )
     },
     async add(file, amend = (archive) => archive) {
-      const manifest = await readArchive(file, { signal: AbortSignal.timeout(30_000) })
+      const manifest = readManifest(file)
       const content = readFileSync(file)
       const archive = amend({
         file: basename(file),
@@ -103,6 +103,13 @@ export async function serveStaticRepository(): Promise<StaticRepository> {
       server.close()
     },
   }
+}
+
+/** Of an archive that may be unsound in all else: it is the reader under test that has to notice. */
+function readManifest(file: string): Manifest {
+  const tar = gunzipSync(readFileSync(file))
+  const size = Number.parseInt(tar.toString('latin1', 124, 135), 8)
+  return JSON.parse(tar.toString('utf8', 512, 512 + size)) as Manifest
 }
 
 function dated(date: Date | string): string {
