@@ -18,6 +18,14 @@ export function findUser(user: string): UserIds {
   })
 }
 
+/** The name of an OS user in /etc/passwd. */
+export function findUserName(uid: number): string | undefined {
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((entry) => entry.split(':')[2] === String(uid))
+  return line?.split(':')[0]
+}
+
 /** Becomes the user for good when started as root; else stays who it is. Modules that are not loaded yet may be out of reach afterwards. */
 export function dropRoot(user: string): void {
   if (process.getuid?.() !== 0) return

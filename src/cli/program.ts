@@ -10,6 +10,7 @@ import { addOutdatedCommand } from './commands/outdated.ts'
 import { addRemoveCommand } from './commands/remove.ts'
 import { addSearchCommand } from './commands/search.ts'
 import { addServerCommand } from './commands/server.ts'
+import { addSetupCommand } from './commands/setup.ts'
 import { addSidecarCommand } from './commands/sidecar.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addUploadCommand } from './commands/upload.ts'
@@ -33,6 +34,7 @@ export function createProgram(context: CliContext): Command {
   addBuildCommand(program, context)
   addUploadCommand(program, context)
   addServerCommand(program, context)
+  addSetupCommand(program, context)
   addSidecarCommand(program, context)
   addConfigCommand(program, context)
   addCompletionCommand(program, context)

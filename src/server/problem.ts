@@ -36,6 +36,8 @@ const statuses: Record<Condition, number> = {
   invalid_parameter_value: 400,
   insufficient_privilege: 403,
   duplicate_object: 409,
+  dependent_objects_still_exist: 409,
+  object_in_use: 409,
   config_file_error: 422,
   syntax_error: 400,
   system_error: 500,

@@ -36,23 +36,27 @@ export async function startCluster(
   settings: Record<string, string> = {},
   name = 'cluster',
 ): Promise<Cluster> {
-  const data = directory.make(`${name}/data`, serverUser)
+  const known = existsSync(join(directory.path, name, 'data', 'PG_VERSION'))
+  const data = known ? join(directory.path, name, 'data') : directory.make(`${name}/data`, serverUser)
   const socketDirectory = directory.make(`${name}/socket`, serverUser)
   const logFile = join(directory.path, name, 'log')
   const as = spawnAs(serverUser)
   const program = (file: string) => join(installation.bindir, file)
-  execFileSync(
-    program('initdb'),
-    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'],
-    {
-      ...as,
-      cwd: data,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  )
-  const lines = { fsync: 'off', listen_addresses: '', unix_socket_directories: socketDirectory, ...settings }
-  for (const [key, value] of Object.entries(lines)) {
-    appendFileSync(join(data, 'postgresql.conf'), `${key} = '${value.replaceAll("'", "''")}'\n`)
+  // One that was stopped is started again as it is.
+  if (!known) {
+    execFileSync(
+      program('initdb'),
+      ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'],
+      {
+        ...as,
+        cwd: data,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    )
+    const lines = { fsync: 'off', listen_addresses: '', unix_socket_directories: socketDirectory, ...settings }
+    for (const [key, value] of Object.entries(lines)) {
+      appendFileSync(join(data, 'postgresql.conf'), `${key} = '${value.replaceAll("'", "''")}'\n`)
+    }
   }
   const log = openSync(logFile, 'a')
   const server = spawn(program('postgres'), ['-D', data], {

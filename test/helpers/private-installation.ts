@@ -1,4 +1,4 @@
-// A private copy of the machine's PostgreSQL installation with our extension in it, so that nothing is ever written into
+// A private copy of the machine's PostgreSQL installation with our extension in it or not, so that nothing is ever written into
 // the system's directories. PostgreSQL finds everything from where its program is: copied programs, links to the rest.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -23,7 +23,11 @@ export const defaultPgConfig = process.env.PGINSTALL_TEST_PG_CONFIG ?? '/usr/lib
 const copiedPrograms = ['postgres', 'initdb', 'pg_ctl', 'pg_config']
 
 /** Makes it below `directory`; the answer is what its own pg_config says. */
-export async function makePrivateInstallation(directory: string, pgConfig = defaultPgConfig): Promise<PgConfig> {
+export async function makePrivateInstallation(
+  directory: string,
+  pgConfig = defaultPgConfig,
+  { withExtension = true } = {},
+): Promise<PgConfig> {
   const signal = AbortSignal.timeout(60_000)
   const real = await readPgConfig(pgConfig, signal)
   const prefix = commonPrefix(real.bindir, real.sharedir)
@@ -39,13 +43,13 @@ export async function makePrivateInstallation(directory: string, pgConfig = defa
     }
   }
   const own = await readPgConfig(join(place(real.bindir), 'pg_config'), signal)
-  installOurs(own, real)
+  if (withExtension) make(builtExtension(real), `PG_CONFIG=${own.path}`, 'install')
   return own
 }
 
-/** As a user would: make install. */
-function installOurs(pgConfig: PgConfig, from: PgConfig): void {
-  make(builtExtension(from), `PG_CONFIG=${pgConfig.path}`, 'install')
+/** What `make install` makes of our extension for an installation, below a directory. */
+export function stageExtension(installation: PgConfig, directory: string): void {
+  make(builtExtension(installation), `PG_CONFIG=${installation.path}`, `DESTDIR=${directory}`, 'install')
 }
 
 /** The extension, built once for each state of its sources and each server; complete or absent. */

@@ -1,0 +1,90 @@
+// Sessions of a cluster's superuser, over its unix socket: as root, in the name of the server's OS user, whom "peer" lets in.
+import { Client, type QueryResultRow } from 'pg'
+import { describeCause, PginstallError } from '../model/errors.ts'
+import type { Cluster } from './locate.ts'
+
+export type Session = {
+  query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>
+  /** Text as a literal of SQL. */
+  literal(text: string): string
+}
+
+export type SessionOptions = {
+  /** The superuser; the OS user's own name when it is not given. */
+  role?: string | undefined
+  database?: string
+  /**
+   * Whether session_preload_libraries is honoured, as for everybody. Without, a superuser gets in where a missing
+   * library locks everybody out.
+   */
+  preload: boolean
+}
+
+const connectTimeoutMs = 10_000
+const statementTimeoutMs = 30_000
+
+/** @throws PginstallError io_error */
+export async function withSession<T>(
+  cluster: Cluster,
+  options: SessionOptions,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const client = await connect(cluster, options)
+  try {
+    return await work({
+      query: async (text, values = []) => (await client.query(text, values)).rows,
+      literal: (text) => client.escapeLiteral(text),
+    })
+  } catch (cause) {
+    if (cause instanceof PginstallError) throw cause
+    throw new PginstallError('io_error', `cluster "${cluster.dataDirectory}" refused: ${describeCause(cause)}`, {
+      ...hintOf(cause),
+      cause,
+    })
+  } finally {
+    await client.end().catch(() => undefined)
+  }
+}
+
+async function connect(cluster: Cluster, { role, database = 'postgres', preload }: SessionOptions): Promise<Client> {
+  const { server, owner, dataDirectory } = cluster
+  if (server === undefined) throw new PginstallError('io_error', `cluster "${dataDirectory}" does not run`)
+  const client = new Client({
+    host: server.socketDirectory,
+    port: server.port,
+    user: role ?? owner.name,
+    database,
+    ssl: false,
+    application_name: 'pginstall setup',
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    ...(preload ? {} : { options: '-c session_preload_libraries=' }),
+  })
+  client.on('error', () => undefined)
+  try {
+    await inNameOf(owner.uid, () => client.connect())
+    return client
+  } catch (cause) {
+    await client.end().catch(() => undefined)
+    throw new PginstallError('io_error', `could not connect to cluster "${dataDirectory}": ${describeCause(cause)}`, {
+      detail: `As role "${role ?? owner.name}" at ${server.socketDirectory}, port ${server.port}.`,
+      hint: 'A superuser must be let in at the unix socket: by "peer" in pg_hba.conf, or by a password in ~/.pgpass; --role names another than that of the OS user.',
+      cause,
+    })
+  }
+}
+
+/** The peer's user is that of the moment of connect(2). Nothing else of this process may run meanwhile. */
+async function inNameOf<T>(uid: number, work: () => Promise<T>): Promise<T> {
+  if (process.getuid?.() !== 0) return work()
+  process.seteuid?.(uid)
+  try {
+    return await work()
+  } finally {
+    process.seteuid?.(0)
+  }
+}
+
+function hintOf(cause: unknown): { hint?: string } {
+  return cause instanceof Error && 'hint' in cause && typeof cause.hint === 'string' ? { hint: cause.hint } : {}
+}

@@ -1,0 +1,180 @@
+// Taking back what set-up did, in the order that locks nobody out: no setting names the module before its file goes.
+import { existsSync, readdirSync } from 'node:fs'
+import { rm, rmdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { PginstallError } from '../model/errors.ts'
+import { installedFiles, modulePath, planFileLeftovers, removeFile } from './extension-files.ts'
+import type { Cluster } from './locate.ts'
+import type { Step } from './plan.ts'
+import { disable, findUsers, type Role, readServerSettings } from './server-settings.ts'
+import {
+  installedUnits,
+  isManaged,
+  planUnitLeftovers,
+  reloadUnits,
+  removeUnit,
+  stopService,
+  type UnitOptions,
+} from './service-unit.ts'
+import { isOurUser, removeServiceUser } from './service-user.ts'
+import { withSession } from './session.ts'
+import { changesForUninstall, libraryName } from './setting-values.ts'
+import { describeChanges, requireRights } from './setup.ts'
+
+export type UninstallOptions = {
+  target: string
+  /** Undefined when its data directory is gone. */
+  cluster: Cluster | undefined
+  role: Role
+  targetDirectory: string
+  unit: UnitOptions
+  /** Whether another target has the same installation. */
+  sharesInstallation: boolean
+  /** Whether it is the last target of the machine. */
+  isLast: boolean
+  signal: AbortSignal
+}
+
+/** Made by sidecars below `directory`, for all targets. */
+const commonFolders = ['store', 'files', 'incoming', 'repositories']
+
+/**
+ * @throws PginstallError io_error when the server cannot be asked; dependent_objects_still_exist
+ */
+export async function planUninstall(options: UninstallOptions): Promise<Step[]> {
+  const { cluster, unit, target, targetDirectory, isLast, signal } = options
+  requireRights(cluster)
+  return [
+    ...(cluster === undefined ? [] : await planServer(options, cluster)),
+    ...(isManaged(unit.unitDirectory) && existsSync(targetDirectory)
+      ? [{ what: `stop service pginstall-sidecar@${target}`, run: () => stopService(target, signal) }]
+      : []),
+    ...planFolders([
+      join(unit.directory, target),
+      ...(isLast ? commonFolders.map((name) => join(unit.directory, name)) : []),
+    ]),
+    ...(isLast ? planLast(unit, signal) : []),
+    ...planFolders([targetDirectory], async () => {
+      // Both are of use to targets only; others may be there.
+      for (const path of [dirname(targetDirectory), unit.configDirectory]) await removeIfEmpty(path)
+    }),
+  ]
+}
+
+async function planServer(options: UninstallOptions, cluster: Cluster): Promise<Step[]> {
+  const { role, signal, unit, target } = options
+  if (cluster.server === undefined) {
+    throw new PginstallError('io_error', `cluster "${cluster.dataDirectory}" does not run`, {
+      detail: 'Only the server can say that nothing needs the module any more.',
+      hint: 'Start it and type the same again.',
+    })
+  }
+  const libraryDirectory = join(unit.directory, target, 'lib')
+  await requireNoDependents(cluster, role, libraryDirectory)
+  const changes = changesForUninstall(await readServerSettings(cluster, role), libraryDirectory)
+  const steps: Step[] = []
+  if (changes.length > 0) {
+    steps.push({
+      what: `ALTER SYSTEM and reload: ${describeChanges(changes)}`,
+      run: () => disable(cluster, role, changes, signal),
+    })
+  }
+  return options.sharesInstallation ? steps : [...steps, ...planFiles(cluster, role, libraryDirectory)]
+}
+
+function planFiles(cluster: Cluster, role: Role, libraryDirectory: string): Step[] {
+  const { installation } = cluster
+  const check = async () => {
+    await requireNoDependents(cluster, role, libraryDirectory)
+    const users = await findUsers(cluster, role)
+    if (users.length === 0) return
+    throw new PginstallError('object_in_use', `${modulePath(installation)} may still be needed`, {
+      detail: users.join('\n'),
+      hint: 'Then type the same again. The settings are taken out already: new sessions are without it.',
+    })
+  }
+  const removals = installedFiles(installation)
+    .reverse()
+    .map((path) => ({
+      what: `remove ${path}`,
+      async run() {
+        // Asked again each time: whoever was interrupted comes here without the step before.
+        await check()
+        await removeFile(path)
+      },
+    }))
+  return [...planFileLeftovers(installation), ...removals]
+}
+
+/** Functions that nobody could call any more, and with them types, indexes and whole databases. */
+async function requireNoDependents(cluster: Cluster, role: Role, libraryDirectory: string): Promise<void> {
+  const links = existsSync(libraryDirectory) ? readdirSync(libraryDirectory) : []
+  const modules = links.filter((file) => file.endsWith('.so')).map((file) => file.slice(0, -'.so'.length))
+  const databases = await withSession(cluster, { role, preload: false }, (session) =>
+    session.query<{ name: string }>('SELECT datname AS name FROM pg_catalog.pg_database WHERE datallowconn ORDER BY 1'),
+  )
+  const dependents: string[] = []
+  for (const { name: database } of databases) {
+    const rows = await withSession(cluster, { role, database, preload: false }, (session) =>
+      session.query<{ name: string }>(
+        `SELECT DISTINCT coalesce(e.extname, p.proname) AS name FROM pg_catalog.pg_proc p
+           LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+           LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_catalog.pg_extension'::regclass
+         WHERE p.probin = ANY ($1)
+         UNION SELECT extname FROM pg_catalog.pg_extension WHERE extname = $2 ORDER BY 1`,
+        [[...modules, `$libdir/${libraryName}`, libraryName], libraryName],
+      ),
+    )
+    if (rows.length > 0) dependents.push(`Database "${database}": ${rows.map(({ name }) => name).join(', ')}.`)
+  }
+  if (dependents.length === 0) return
+  throw new PginstallError('dependent_objects_still_exist', 'databases still have extensions that came by pginstall', {
+    detail: dependents.join('\n'),
+    hint: 'Drop them with DROP EXTENSION, "pginstall" last, and type the same again.',
+  })
+}
+
+function planFolders(paths: string[], afterwards: () => Promise<void> = async () => {}): Step[] {
+  return paths.filter(existsSync).map((path) => ({
+    what: `remove ${path}`,
+    async run() {
+      await rm(path, { recursive: true })
+      await afterwards()
+    },
+  }))
+}
+
+function planLast(unit: UnitOptions, signal: AbortSignal): Step[] {
+  const units = installedUnits(unit.unitDirectory)
+  const steps: Step[] = [
+    ...planUnitLeftovers(unit.unitDirectory),
+    ...units.map((path) => ({ what: `remove ${path}`, run: () => removeUnit(path) })),
+  ]
+  if (units.length > 0 && isManaged(unit.unitDirectory)) {
+    steps.push({ what: 'systemctl daemon-reload', run: () => reloadUnits(signal) })
+  }
+  steps.push(
+    ...[unit.directory, unit.socketDirectory]
+      .filter(existsSync)
+      .map((path) => ({ what: `remove ${path}, if it is empty`, run: () => removeIfEmpty(path) })),
+  )
+  // A repository server has the same user by default; then the directory is not empty.
+  if (isOurUser(unit.user)) {
+    steps.push({
+      what: `remove OS user ${unit.user}, if ${unit.directory} is gone`,
+      async run() {
+        if (!existsSync(unit.directory)) await removeServiceUser(unit.user, signal)
+      },
+    })
+  }
+  return steps
+}
+
+async function removeIfEmpty(path: string): Promise<void> {
+  try {
+    await rmdir(path)
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code !== 'ENOTEMPTY' && code !== 'ENOENT' && code !== 'EEXIST') throw cause
+  }
+}
