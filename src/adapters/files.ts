@@ -2,19 +2,23 @@
 // asynchronous: for the rest, a trip through the thread pool takes ten times as long as the call itself.
 import { randomUUID } from 'node:crypto'
 import { closeSync, fsync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { type Condition, describeCause, PginstallError } from '../model/errors.ts'
 
 const flush = promisify(fsync)
 
 /** Flushes at once; as many as Node's thread pool has threads. */
 const maxFlushes = 4
 
-/** Replaces a file in one step; readers see the old or the new one. */
-export async function replaceFile(path: string, content: string | Buffer, mode = 0o644): Promise<void> {
-  const fresh = `${path}.${randomUUID()}.new`
+/**
+ * Replaces a file in one step; readers see the old or the new one. It is written in `work`, a directory of the same file
+ * system, where whoever owns that clears away what a crash leaves.
+ */
+export async function replaceFile(path: string, content: string | Buffer, work = dirname(path)): Promise<void> {
+  const fresh = freshPath(path, work)
   try {
-    await writeDurably(fresh, content, mode)
+    await writeDurably(fresh, content)
     renameSync(fresh, path)
   } catch (cause) {
     rmSync(fresh, { force: true })
@@ -24,8 +28,8 @@ export async function replaceFile(path: string, content: string | Buffer, mode =
 }
 
 /** As replaceFile, for what is verified whenever it is read: a crash may cost it, so nothing is flushed. */
-export function replaceCachedFile(path: string, content: string): void {
-  const fresh = `${path}.${randomUUID()}.new`
+export function replaceCachedFile(path: string, content: string, work: string): void {
+  const fresh = freshPath(path, work)
   try {
     writeFileSync(fresh, content, { flag: 'wx' })
     renameSync(fresh, path)
@@ -33,6 +37,10 @@ export function replaceCachedFile(path: string, content: string): void {
     rmSync(fresh, { force: true })
     throw cause
   }
+}
+
+function freshPath(path: string, work: string): string {
+  return join(work, `${basename(path)}.${randomUUID()}.new`)
 }
 
 /** Creates a file, which must not exist yet, and flushes it. */
@@ -82,4 +90,21 @@ export function readIfThere(path: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+const troubles: Record<string, { condition: Condition; hint: string }> = {
+  ENOSPC: { condition: 'disk_full', hint: 'Free space or inodes on the file system of setting "directory".' },
+  EDQUOT: { condition: 'disk_full', hint: "Raise the disk quota of the sidecar's OS user." },
+  EROFS: { condition: 'io_error', hint: 'Mount the file system of setting "directory" for writing.' },
+  EACCES: { condition: 'io_error', hint: 'Setting "directory" must belong to the OS user that the sidecar runs as.' },
+}
+
+/** What a system call failed with, as an error for whoever asked for `what`; any other cause as it is. */
+export function fileTrouble(what: string, cause: unknown): unknown {
+  if (!(cause instanceof Error) || !('code' in cause) || !('syscall' in cause)) return cause
+  const trouble = troubles[String(cause.code)]
+  return new PginstallError(trouble?.condition ?? 'io_error', `could not ${what}: ${describeCause(cause)}`, {
+    ...(trouble === undefined ? {} : { hint: trouble.hint }),
+    cause,
+  })
 }

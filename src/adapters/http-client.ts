@@ -1,5 +1,6 @@
 // HTTP for everything in src/: the only importer of the libcurl addon's transfers.
 import { isIPv4 } from 'node:net'
+import { getSystemErrorName } from 'node:util'
 import { TransferError, type TransferOptions, type TransferResult, transfer } from '../../native/index.ts'
 import { describeCause, type ErrorReport, errorFromReport, PginstallError } from '../model/errors.ts'
 
@@ -16,22 +17,29 @@ export type HttpDocument = { status: number; etag: string | undefined; text: str
 
 export type HttpLimits = { connectTimeoutMs: number; stallTimeoutMs: number }
 
+export type HttpRoute = {
+  /** PEM file of the authorities to trust in place of the system's. */
+  caFile?: string | undefined
+  /** As curl writes it; '' for none, as the environment says where it is absent. */
+  proxy?: string | undefined
+}
+
 /** Longest answer to an upload, bytes. */
 const maxAnswerBytes = 1024 * 1024
 
-export function createHttpClient({ connectTimeoutMs, stallTimeoutMs }: HttpLimits): HttpClient {
-  const run = (options: Omit<TransferOptions, 'connectTimeoutMs' | 'stallTimeoutMs'>) =>
-    attempt({ ...options, connectTimeoutMs, stallTimeoutMs })
+export function createHttpClient(limits: HttpLimits, route: HttpRoute = {}): HttpClient {
+  const run = (options: Omit<TransferOptions, keyof HttpLimits | keyof HttpRoute>) =>
+    attempt({ ...options, ...limits, ...route })
   return {
     async get(url, { maxBytes, etag, signal }) {
       const headers: Record<string, string> = etag === undefined ? {} : { 'if-none-match': etag }
       const result = await run({ url, headers, maxBytes, signal })
-      if (result.status !== 200 && result.status !== 304) throw refused(url, result)
+      if (result.status !== 200 && result.status !== 304) throw notGiven(url, result)
       return toDocument(result)
     },
     async download(url, { file, maxBytes, signal }) {
       const result = await run({ url, maxBytes, signal, sink: { file } })
-      if (result.status !== 200) throw refused(url, result)
+      if (result.status !== 200) throw notGiven(url, result)
     },
     async upload(url, { file, token, signal }) {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/gzip' }
@@ -62,6 +70,7 @@ async function attempt(options: TransferOptions): Promise<TransferResult> {
   } catch (cause) {
     options.signal?.throwIfAborted()
     if (!(cause instanceof TransferError)) throw cause
+    if (options.sink !== undefined && cause.code === 'PGI_FILE') throw systemError(cause)
     throw new PginstallError('io_error', `could not transfer ${options.url}: ${describeCause(cause)}`, { cause })
   }
 }
@@ -70,11 +79,28 @@ function toDocument({ status, headers, body }: TransferResult): HttpDocument {
   return { status, etag: headers.etag?.[0], text: body?.toString() ?? '' }
 }
 
+/** Our disk failed, not the other side: an error like those of node:fs. */
+function systemError(cause: TransferError): Error {
+  const code = cause.osErrno === null ? cause.code : getSystemErrorName(-cause.osErrno)
+  return Object.assign(new Error(describeCause(cause), { cause }), { code, syscall: 'write' })
+}
+
+/**
+ * Whoever answers a GET may not choose which error we raise: that nobody has an extension, say, would be remembered, and
+ * a fault of the server would not be taken for one.
+ */
+function notGiven(url: string, { status, body }: TransferResult): PginstallError {
+  const title = readProblem(body)?.message
+  return new PginstallError(
+    'io_error',
+    `could not transfer ${url}: the server answered with status ${status}${title === undefined ? '' : ` (${title})`}`,
+  )
+}
+
 /** The problem document that our servers send (RFC 9457), or what HTTP says. */
-function refused(url: string, { status, body }: TransferResult): PginstallError {
-  const problem = readProblem(body)
-  if (problem !== undefined) return errorFromReport(problem)
-  return new PginstallError('io_error', `could not transfer ${url}: the server answered with status ${status}`)
+function refused(url: string, result: TransferResult): PginstallError {
+  const problem = readProblem(result.body)
+  return problem === undefined ? notGiven(url, result) : errorFromReport(problem)
 }
 
 function readProblem(body: Buffer | undefined): ErrorReport | undefined {

@@ -34,19 +34,24 @@ export type RepositoryState = { index: TopIndex; updated: string }
 export class RepositoryClient {
   readonly name: string
   readonly uri: string
+  /** Whether the next repository may answer while this one cannot. */
+  readonly fallback: boolean
   #settings: RepositorySettings
   #directory: string
+  #work: string
   #http: HttpClient
 
   /**
-   * `directory` holds what was seen of the repository.
+   * `directory` holds what was seen of the repository; `work` what is half written.
    * @throws PginstallError invalid_parameter_value for a URI that must not be used
    */
-  constructor(settings: RepositorySettings, options: { directory: string; http: HttpClient }) {
+  constructor(settings: RepositorySettings, options: { directory: string; work: string; http: HttpClient }) {
     this.name = settings.name
     this.uri = checkUri(settings)
+    this.fallback = settings.fallback
     this.#settings = settings
     this.#directory = join(options.directory, settings.name)
+    this.#work = options.work
     this.#http = options.http
   }
 
@@ -68,9 +73,9 @@ export class RepositoryClient {
       etag: kept?.etag,
       signal,
     })
-    if (answer.status === 304 && kept !== undefined) {
+    if (kept !== undefined && (answer.status === 304 || answer.text === kept.envelope)) {
       this.checkExpiry(kept.index, now)
-      utimesSync(this.#keptFile, now, now)
+      this.#touch(now)
       return kept.index
     }
     const index = this.#open(answer.text)
@@ -78,8 +83,9 @@ export class RepositoryClient {
     this.#checkClock(index, now)
     this.checkExpiry(index, now)
     mkdirSync(this.#directory, { recursive: true })
+    mkdirSync(this.#work, { recursive: true })
     const fresh: Kept = { etag: answer.etag, envelope: answer.text }
-    await replaceFile(this.#keptFile, JSON.stringify(fresh))
+    await replaceFile(this.#keptFile, JSON.stringify(fresh), this.#work)
     return index
   }
 
@@ -106,10 +112,21 @@ export class RepositoryClient {
     })
   }
 
+  /** When it was last good is for people to see: what is in the store installs from a disk that takes no writes. */
+  #touch(now: Date): void {
+    try {
+      utimesSync(this.#keptFile, now, now)
+    } catch {}
+  }
+
+  /** A date that is none has passed. */
+  hasExpired(index: TopIndex, now: Date): boolean {
+    return !(Date.parse(index.expires) > now.getTime())
+  }
+
   /** @throws PginstallError verification_failed */
   checkExpiry(index: TopIndex, now: Date): void {
-    const expires = Date.parse(index.expires)
-    if (expires > now.getTime()) return
+    if (!this.hasExpired(index, now)) return
     throw this.#untrusted('index has expired', {
       detail: `It was good until ${index.expires}; it is ${now.toISOString()} here.`,
       hint: "Check this machine's clock, then ask who runs the repository.",
@@ -164,7 +181,8 @@ export class RepositoryClient {
 
   #keepName(digest: string, text: string): void {
     mkdirSync(join(this.#directory, 'names'), { recursive: true })
-    replaceCachedFile(this.#nameFile(digest), text)
+    mkdirSync(this.#work, { recursive: true })
+    replaceCachedFile(this.#nameFile(digest), text, this.#work)
   }
 
   #readName(digest: string): string | undefined {

@@ -107,10 +107,31 @@ const repositoryDefinitions = {
   uri: { kind: 'text', default: '', description: 'where the repository is' },
   key: { kind: 'list', default: '', description: 'public keys that sign its index' },
   unsigned: { kind: 'boolean', default: 'no', description: 'take an index that nobody signed; on loopback only' },
+  fallback: {
+    kind: 'boolean',
+    default: 'no',
+    description: 'let the next repository answer while this one cannot be reached and its last index has expired',
+  },
+  ca_file: { kind: 'text', default: '', description: "PEM file of authorities to trust; empty for the system's" },
+  proxy: {
+    kind: 'text',
+    default: '',
+    description: 'URI of the proxy to ask it through; "none" for none, empty for what the environment says',
+  },
 } as const satisfies Record<string, Definition>
 
 /** A repository as repositories/NAME.conf sets it. */
-export type RepositorySettings = { name: string; uri: string; keys: string[]; unsigned: boolean }
+export type RepositorySettings = {
+  name: string
+  uri: string
+  keys: string[]
+  unsigned: boolean
+  fallback: boolean
+  /** Empty for the system's. */
+  caFile: string
+  /** Empty for what the environment says. */
+  proxy: string
+}
 
 const grantDefinitions = {
   role: { kind: 'text', default: '', description: 'the role, exactly' },
@@ -227,7 +248,8 @@ export function readRepositories(directories: string[], order: string[]): Reposi
         'The repository\'s "pginstall server status" shows its key.',
       )
     }
-    return { name, uri: record.uri, keys: record.key, unsigned: record.unsigned }
+    const { uri, key: keys, unsigned, fallback, ca_file: caFile, proxy } = record
+    return { name, uri, keys, unsigned, fallback, caFile, proxy }
   })
 }
 

@@ -34,7 +34,7 @@ export async function serveSocket(
   options: {
     admit(peer: PeerCredentials): boolean
     answer(connection: Connection): Promise<void>
-    beforeListening(): Promise<void>
+    beforeListening(): void
     onListening(): void
     signal: AbortSignal
   },
@@ -47,7 +47,7 @@ export async function serveSocket(
   }
   await mkdir(dirname(path), { recursive: true })
   await removeStaleSocket(path)
-  await options.beforeListening()
+  options.beforeListening()
   const open = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket)

@@ -29,9 +29,9 @@ const layout = 1
 export async function makeExtensionRoot(
   extensions: RootedExtension[],
   builtin: string[],
-  options: { directory: string; installation: PgConfig },
+  options: { directory: string; work: string; installation: PgConfig },
 ): Promise<ExtensionRoot> {
-  const { directory, installation } = options
+  const { directory, work, installation } = options
   const plan = planOf(installation)
   const key = {
     layout,
@@ -41,7 +41,7 @@ export async function makeExtensionRoot(
   }
   const root = join(directory, createHash('sha256').update(JSON.stringify(key)).digest('hex'))
   if (!existsSync(root)) {
-    const fresh = join(directory, `.${randomUUID()}.new`)
+    const fresh = join(work, `${randomUUID()}.root`)
     try {
       await fill(fresh, root, plan, extensions, builtin)
       await place(fresh, root)

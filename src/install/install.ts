@@ -1,6 +1,7 @@
 // One CREATE EXTENSION: resolve, fetch, verify, stage, commit. What is placed is there for good; what fails leaves nothing.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileTrouble } from '../adapters/files.ts'
 import type { PgConfig } from '../adapters/pg-config.ts'
 import { PginstallError } from '../model/errors.ts'
 import { builtinProvider } from '../model/manifest.ts'
@@ -44,8 +45,20 @@ export function modulePathOf(target: Target): string {
   return join(target.directory, 'lib')
 }
 
-/** @throws PginstallError whatever Resolver.resolve, Store.take and makeExtensionRoot throw */
+/** @throws PginstallError whatever Resolver.resolve, Store.take and makeExtensionRoot throw; disk_full, io_error */
 export async function install(
+  request: InstallRequest,
+  circumstances: Circumstances,
+  place: Place,
+): Promise<Installation> {
+  try {
+    return await resolveAndPlace(request, circumstances, place)
+  } catch (cause) {
+    throw fileTrouble(`place extension "${request.name.short}"`, cause)
+  }
+}
+
+async function resolveAndPlace(
   request: InstallRequest,
   circumstances: Circumstances,
   { store, target, unknown }: Place,
@@ -64,7 +77,7 @@ export async function install(
   const extensions: RootedExtension[] = []
   for (const resolved of [asked, ...required]) {
     const archive = await store.take(resolved, notify, signal)
-    extensions.push({ archive, modules: await linkModules(archive, modulePathOf(target)) })
+    extensions.push({ archive, modules: await linkModules(archive, modulePathOf(target), store.work) })
   }
   const builtin = extensions
     .flatMap(({ archive }) => archive.manifest.requires)
@@ -74,6 +87,7 @@ export async function install(
   mkdirSync(roots, { recursive: true, mode: 0o755 })
   const root = await makeExtensionRoot(extensions, [...new Set(builtin)], {
     directory: roots,
+    work: store.work,
     installation: target.installation,
   })
   return { ...root, modulePath: modulePathOf(target), extensions }

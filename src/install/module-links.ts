@@ -14,9 +14,9 @@ export type ModuleNames = Record<string, string>
 /**
  * Links the archive's modules. One module serves every SQL version of its extension (PostgreSQL's contract), so the
  * link follows the newest version and never goes back by itself. It is replaced in one step: a session that has the
- * old module mapped keeps it.
+ * old module mapped keeps it. `work` takes the new one before.
  */
-export async function linkModules(archive: StoredArchive, directory: string): Promise<ModuleNames> {
+export async function linkModules(archive: StoredArchive, directory: string, work: string): Promise<ModuleNames> {
   const names: ModuleNames = {}
   mkdirSync(directory, { recursive: true, mode: 0o755 })
   for (const module of archive.manifest.modules) {
@@ -25,7 +25,8 @@ export async function linkModules(archive: StoredArchive, directory: string): Pr
     const wanted = join(archive.path, archive.name, `${module}.so`)
     const current = targetOf(link)
     if (current !== wanted && !(current !== undefined && isNewer(current, archive.version))) {
-      const fresh = join(directory, `.${randomUUID()}.new`)
+      mkdirSync(work, { recursive: true, mode: 0o755 })
+      const fresh = join(work, `${randomUUID()}.so`)
       symlinkSync(wanted, fresh)
       renameSync(fresh, link)
       await syncPath(directory)

@@ -43,7 +43,9 @@ const maxListed = 10
 /** Resolves the names of one request; each repository is asked for its index once. */
 export class Resolver {
   #circumstances: Circumstances
-  #indexes = new Map<RepositoryClient, Promise<TopIndex>>()
+  #indexes = new Map<RepositoryClient, Promise<TopIndex | undefined>>()
+  /** Why those that the next one may stand in for could not be asked. */
+  #unreached: PginstallError[] = []
 
   constructor(circumstances: Circumstances) {
     this.#circumstances = circumstances
@@ -95,14 +97,15 @@ export class Resolver {
     const { repositories, signal } = this.#circumstances
     const strangers: string[] = []
     for (const repository of repositories) {
-      const names = await repository.lookUp(await this.#index(repository), name.short, signal)
+      const index = await this.#index(repository)
+      const names = index && (await repository.lookUp(index, name.short, signal))
       if (names === undefined) continue
       if (name.kind === 'short') return { repository, extension: this.#chooseProvider(name.short, names) }
       const extension = names.extensions.find(({ full_name }) => full_name === name.full)
       if (extension !== undefined) return { repository, extension }
       strangers.push(...names.extensions.map(({ full_name }) => full_name))
     }
-    throw notAvailable(name, repositories, strangers)
+    throw this.#unreached[0] ?? notAvailable(name, repositories, strangers)
   }
 
   #chooseProvider(short: string, { extensions }: NameIndex): IndexedExtension {
@@ -157,7 +160,8 @@ export class Resolver {
     return release.archives.filter((archive) => unmetNeeds(archive, server, machine).length === 0)
   }
 
-  #index(repository: RepositoryClient): Promise<TopIndex> {
+  /** Undefined when the repository cannot be asked and the next one may stand in for it. */
+  #index(repository: RepositoryClient): Promise<TopIndex | undefined> {
     let index = this.#indexes.get(repository)
     if (index === undefined) {
       index = this.#refresh(repository)
@@ -167,7 +171,7 @@ export class Resolver {
   }
 
   /** A repository that cannot be reached is no reason to refuse what its last index, still good, knows. */
-  async #refresh(repository: RepositoryClient): Promise<TopIndex> {
+  async #refresh(repository: RepositoryClient): Promise<TopIndex | undefined> {
     const { notify, signal, now } = this.#circumstances
     notify(`updating repository ${repository.name}`)
     try {
@@ -175,17 +179,27 @@ export class Resolver {
     } catch (cause) {
       const known = await repository.known()
       if (!(cause instanceof PginstallError) || !cause.is('io_error')) throw cause
-      if (known === undefined) throw unreachable(repository, cause)
-      repository.checkExpiry(known.index, now)
-      notify(`could not update repository ${repository.name}, using its index of ${known.updated}`)
-      return known.index
+      if (known !== undefined && !repository.hasExpired(known.index, now)) {
+        notify(`could not update repository ${repository.name}, using its index of ${known.updated}`)
+        return known.index
+      }
+      const failure = unreachable(repository, cause, known?.index)
+      if (!repository.fallback) throw failure
+      notify(`could not reach repository ${repository.name}, the next one may stand in for it`)
+      this.#unreached.push(failure)
+      return undefined
     }
   }
 }
 
-export function unreachable(repository: RepositoryClient, cause: PginstallError): PginstallError {
+export function unreachable(
+  repository: RepositoryClient,
+  cause: PginstallError,
+  expired: TopIndex | undefined = undefined,
+): PginstallError {
+  const last = expired === undefined ? '' : ` Its last index was good until ${expired.expires}.`
   return new PginstallError('io_error', `could not reach repository ${repository.name}`, {
-    detail: `${cause.message[0]?.toUpperCase()}${cause.message.slice(1)}.`,
+    detail: `${cause.message[0]?.toUpperCase()}${cause.message.slice(1)}.${last}`,
     hint: 'Try again when the repository is up, or take it out of setting "repositories".',
     cause,
   })

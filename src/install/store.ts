@@ -11,10 +11,10 @@ import {
   rmSync,
   statSync,
 } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { readArchive } from '../adapters/archive-reader.ts'
 import { syncPaths, writeDurably, writeStream } from '../adapters/files.ts'
+import { ownWorkDirectory, prepareWorkDirectory } from '../adapters/work-directory.ts'
 import { formatIdentity, identityOf } from '../model/archive-identity.ts'
 import { PginstallError } from '../model/errors.ts'
 import { type Manifest, manifestPath, parseManifest } from '../model/manifest.ts'
@@ -28,27 +28,32 @@ export type StoredArchive = Resolved & {
   path: string
 }
 
+/** Below the store's directory: each process has a directory of its own there. */
+const incoming = 'incoming'
+
 export class Store {
+  #directory: string
   #root: string
-  #incoming: string
+  /** What is half done, each thing below a name of its own. */
+  readonly work: string
   #files: string
   #lifetime: AbortSignal
-  /** Fetches under way, by digest: whoever asks for the same archive waits for the same one. */
+  /** Fetches under way, by what they place: whoever asks for the same archive waits for the same one. */
   #fetches = new Map<string, Promise<void>>()
 
   /** `lifetime` ends fetches; that of a single request does not, since others may wait for the same archive. */
   constructor(directory: string, lifetime: AbortSignal) {
     this.#root = join(directory, 'store')
-    this.#incoming = join(directory, 'incoming')
+    this.work = ownWorkDirectory(join(directory, incoming))
+    this.#directory = directory
     this.#files = join(directory, 'files')
     this.#lifetime = lifetime
   }
 
-  /** Takes away what an earlier process left half done. Only the sidecar that owns the directory may call it. */
-  async prepare(): Promise<void> {
-    await rm(this.#incoming, { recursive: true, force: true })
-    for (const directory of [this.#root, this.#incoming, this.#files])
-      mkdirSync(directory, { recursive: true, mode: 0o755 })
+  /** Takes away what processes that are dead left half done; other sidecars of the machine may be at work. */
+  prepare(): void {
+    prepareWorkDirectory(join(this.#directory, incoming))
+    for (const directory of [this.#root, this.#files]) mkdirSync(directory, { recursive: true, mode: 0o755 })
   }
 
   /** Whether some version of the extension is here for this server. */
@@ -78,17 +83,16 @@ export class Store {
   }
 
   #fetchOnce(resolved: Resolved, path: string): Promise<void> {
-    const { sha256 } = resolved.archive
-    const running = this.#fetches.get(sha256)
+    const running = this.#fetches.get(path)
     if (running !== undefined) return running
-    const fetch = this.#fetch(resolved, path).finally(() => this.#fetches.delete(sha256))
-    this.#fetches.set(sha256, fetch)
+    const fetch = this.#fetch(resolved, path).finally(() => this.#fetches.delete(path))
+    this.#fetches.set(path, fetch)
     return fetch
   }
 
   async #fetch(resolved: Resolved, path: string): Promise<void> {
-    const work = join(this.#incoming, randomUUID())
-    mkdirSync(work)
+    const work = join(this.work, randomUUID())
+    mkdirSync(work, { recursive: true, mode: 0o755 })
     try {
       const file = join(work, 'archive.tar.gz')
       await this.#download(resolved, file)

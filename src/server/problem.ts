@@ -42,6 +42,7 @@ const statuses: Record<Condition, number> = {
   syntax_error: 400,
   system_error: 500,
   io_error: 503,
+  disk_full: 507,
   undefined_file: 404,
   program_limit_exceeded: 413,
   internal_error: 500,

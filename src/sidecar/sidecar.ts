@@ -1,12 +1,13 @@
 // The sidecar of one cluster: its socket, and one handler a request.
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createHttpClient } from '../adapters/http-client.ts'
+import { fileTrouble } from '../adapters/files.ts'
+import { createHttpClient, type HttpRoute } from '../adapters/http-client.ts'
 import type { Logger } from '../adapters/log.ts'
 import { LocalMachine } from '../adapters/machine.ts'
 import { readPgConfig } from '../adapters/pg-config.ts'
 import { RepositoryClient } from '../adapters/repository-client.ts'
-import { readGrants, readRepositories, readSettings } from '../adapters/settings.ts'
+import { type RepositorySettings, readGrants, readRepositories, readSettings } from '../adapters/settings.ts'
 import { type Connection, serveSocket } from '../adapters/socket.ts'
 import type { Place, Target } from '../install/install.ts'
 import { Store } from '../install/store.ts'
@@ -41,13 +42,18 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
   await mkdir(target.directory, { recursive: true, mode: 0o755 })
   const place: Place = { target, store: new Store(directory, signal), unknown: new UnknownNames() }
   const machine = new LocalMachine()
-  const http = createHttpClient({ connectTimeoutMs: settings.connect_timeout, stallTimeoutMs: settings.stall_timeout })
+  const limits = { connectTimeoutMs: settings.connect_timeout, stallTimeoutMs: settings.stall_timeout }
   /** Repositories and policy are read for each request, so that what an administrator changes holds at once. */
   const readService = (): Service => {
     const { repositories, allow, deny } = readSettings(options.configDirectories)
     const grants = readGrants(options.configDirectories)
     const clients = readRepositories(options.configDirectories, repositories).map(
-      (repository) => new RepositoryClient(repository, { directory: join(directory, 'repositories'), http }),
+      (repository) =>
+        new RepositoryClient(repository, {
+          directory: join(directory, 'repositories'),
+          work: place.store.work,
+          http: createHttpClient(limits, routeTo(repository)),
+        }),
     )
     return {
       name: settings.target,
@@ -70,7 +76,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
       // It may have brought a newer index. Never for whoever was refused: nobody without rights makes us ask the network.
       if (placed) mirror?.update({ refresh: false })
     },
-    beforeListening: () => place.store.prepare(),
+    beforeListening: () => prepareStore(place.store, log),
     onListening: () => {
       mirror = new IndexMirror(() => readService().repositories, log, signal)
       log.info({ socket: settings.socket, target: settings.target }, 'listening')
@@ -78,6 +84,22 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
     },
     signal,
   })
+}
+
+function routeTo({ caFile, proxy }: RepositorySettings): HttpRoute {
+  return {
+    ...(caFile === '' ? {} : { caFile }),
+    ...(proxy === '' ? {} : { proxy: proxy === 'none' ? '' : proxy }),
+  }
+}
+
+/** A disk that takes no writes is no reason not to serve what is in the store. */
+function prepareStore(store: Store, log: Logger): void {
+  try {
+    store.prepare()
+  } catch (thrown) {
+    log.warn({ error: reportError(fileTrouble('prepare the store', thrown)) }, 'could not prepare the store')
+  }
 }
 
 /** Whether an extension was placed. */
