@@ -1,0 +1,76 @@
+// npm run bench -- [--json] [NAME…]: measures, prints a line a figure. A mark that is missed is shown and is no failure:
+// the next run on a quieter machine may keep it. A benchmark that cannot be carried out is one.
+import { parseArgs } from 'node:util'
+import { type Benchmark, gatherCast } from './cast.ts'
+import { createCold, createColdApt, createWarm } from './create-extension.ts'
+import { type Figure, formatFigure, type Mark } from './figures.ts'
+import { hookOverhead } from './hook-overhead.ts'
+import { sidecarReady, sidecarRss } from './sidecar.ts'
+import { transferLarge, transferSmall } from './transfer.ts'
+
+const benchmarks: Record<string, Benchmark> = {
+  'hook-overhead': hookOverhead,
+  'create-cold': createCold,
+  'create-cold-apt': createColdApt,
+  'create-warm': createWarm,
+  'transfer-large': transferLarge,
+  'transfer-small': transferSmall,
+  'sidecar-rss': sidecarRss,
+  'sidecar-ready': sidecarReady,
+}
+
+const marks: Record<string, Mark> = {
+  'hook-overhead': { atMost: 1.01 },
+  'create-cold': { atMost: 1.5 },
+  'create-cold-apt': { atLeast: 5 },
+  'create-warm': { atMost: 5 },
+  'transfer-large': { atMost: 1 },
+  'transfer-small': { atMost: 1 },
+  'sidecar-rss': { atMost: 90 },
+  'sidecar-ready': { atMost: 400 },
+}
+
+async function measure(names: string[], print: (found: Figure) => void): Promise<boolean> {
+  const cast = gatherCast()
+  let good = true
+  try {
+    for (const name of names) {
+      process.stderr.write(`bench: ${name}\n`)
+      try {
+        for (const found of await (benchmarks[name] as Benchmark)(cast)) print(found)
+      } catch (thrown) {
+        good = false
+        process.stderr.write(`bench: ${name} failed: ${thrown instanceof Error ? thrown.message : thrown}\n`)
+      }
+    }
+  } finally {
+    await cast.close()
+  }
+  return good
+}
+
+function readArguments(): { json: boolean; names: string[] } {
+  const { values, positionals } = parseArgs({
+    options: { json: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  })
+  const unknown = positionals.filter((name) => !Object.hasOwn(benchmarks, name))
+  if (unknown.length > 0)
+    throw new TypeError(`no such benchmark: ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}`)
+  return { json: values.json, names: positionals.length > 0 ? positionals : Object.keys(benchmarks) }
+}
+
+function readArgumentsOrExit(): { json: boolean; names: string[] } {
+  try {
+    return readArguments()
+  } catch (thrown) {
+    process.stderr.write(`bench: ${(thrown as Error).message}\n`)
+    process.exit(2)
+  }
+}
+
+const { json, names } = readArgumentsOrExit()
+const good = await measure(names, (found) =>
+  process.stdout.write(`${json ? JSON.stringify(found) : formatFigure(found, marks[found.name])}\n`),
+)
+process.exit(good ? 0 : 1)
