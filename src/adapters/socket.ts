@@ -77,7 +77,7 @@ async function converse(
   const gone = new AbortController()
   socket.on('error', () => gone.abort())
   socket.once('close', () => gone.abort())
-  const peer = peerCredentials(fileDescriptor(socket))
+  const peer = peerOf(socket)
   if (!admit(peer)) {
     socket.destroy()
     return
@@ -134,6 +134,11 @@ function decode(bytes: Buffer): string | undefined {
   }
 }
 
+/** Who is at the other end of a connected unix socket. */
+export function peerOf(socket: Socket): PeerCredentials {
+  return peerCredentials(fileDescriptor(socket))
+}
+
 /** Node keeps the descriptor of a socket in its handle and offers no other way to it. */
 function fileDescriptor(socket: Socket): number {
   const { _handle: handle } = socket as Socket & { _handle?: { fd?: number } }
@@ -154,7 +159,8 @@ async function removeStaleSocket(path: string): Promise<void> {
   await unlink(path)
 }
 
-function answers(path: string): Promise<boolean> {
+/** Whether somebody listens. */
+export function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path, () => {
       socket.destroy()

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { answers } from '../adapters/socket.ts'
 import { PginstallError } from '../model/errors.ts'
 import { installedFiles, modulePath, planFileLeftovers, removeFile } from './extension-files.ts'
 import type { Cluster } from './locate.ts'
@@ -27,6 +28,8 @@ export type UninstallOptions = {
   cluster: Cluster | undefined
   role: Role
   targetDirectory: string
+  /** Of its sidecar. */
+  socket: string
   unit: UnitOptions
   /** Whether another target has the same installation. */
   sharesInstallation: boolean
@@ -49,6 +52,7 @@ export async function planUninstall(options: UninstallOptions): Promise<Step[]> 
     ...(isManaged(unit.unitDirectory) && existsSync(targetDirectory)
       ? [{ what: `stop service pginstall-sidecar@${target}`, run: () => stopService(target, signal) }]
       : []),
+    ...planSocket(options.socket),
     ...planFolders([
       join(unit.directory, target),
       ...(isLast ? commonFolders.map((name) => join(unit.directory, name)) : []),
@@ -132,6 +136,24 @@ async function requireNoDependents(cluster: Cluster, role: Role, libraryDirector
     detail: dependents.join('\n'),
     hint: 'Drop them with DROP EXTENSION, "pginstall" last, and type the same again.',
   })
+}
+
+/** One that nobody has told us of would make anew what is removed under it. */
+function planSocket(socket: string): Step[] {
+  if (!existsSync(socket)) return []
+  return [
+    {
+      what: `remove ${socket}`,
+      async run() {
+        if (await answers(socket)) {
+          throw new PginstallError('object_in_use', `a sidecar listens on "${socket}"`, {
+            hint: 'Stop it and type the same again. The settings are taken out already.',
+          })
+        }
+        await rm(socket, { force: true })
+      },
+    },
+  ]
 }
 
 function planFolders(paths: string[], afterwards: () => Promise<void> = async () => {}): Step[] {

@@ -115,6 +115,7 @@ async function runUninstall(context: CliContext, options: Options): Promise<void
     cluster: existsSync(dataDirectory) ? describeCluster(dataDirectory, installation) : undefined,
     role: options.role,
     targetDirectory: own,
+    socket: settings.socket,
     unit: unitOptions(context, settings, options),
     sharesInstallation: otherModules.includes(modulePath(installation)),
     isLast: others.length === 0,
