@@ -1,8 +1,7 @@
 // The settings of a cluster that runs: by ALTER SYSTEM, which the server checks and which wins over every file; then a
 // reload, and the question to a new session whether it is as it should be.
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describeCause, PginstallError } from '../model/errors.ts'
+import { PginstallError } from '../model/errors.ts'
 import type { Cluster } from './locate.ts'
 import { type Session, withSession } from './session.ts'
 import {
@@ -25,9 +24,18 @@ export type Role = string | undefined
 const reloadTimeLimitMs = 15_000
 const reloadIntervalMs = 50
 
-/** What the cluster's files say now; a reload need not have happened since. */
+/** Values of these sources hold for one database or role: of those, findOverrides tells. */
+const ofFew = ['database', 'user', 'database user']
+/** No reload changes these. */
+const unchangeable = ['command line', 'environment variable', 'override']
+
+/**
+ * What the cluster's files say now; a reload need not have happened since.
+ * @throws PginstallError config_file_error when a reload would change nothing, io_error
+ */
 export function readServerSettings(cluster: Cluster, role: Role): Promise<FileValues> {
   return withSession(cluster, { role, preload: false }, async (session) => {
+    await requireReloadable(session)
     const rows = await session.query<{ name: SettingName; setting: string; sourcefile: string }>(
       `SELECT lower(name) AS name, setting, sourcefile FROM pg_catalog.pg_file_settings
        WHERE lower(name) = ANY ($1) AND setting IS NOT NULL ORDER BY seqno`,
@@ -40,6 +48,20 @@ export function readServerSettings(cluster: Cluster, role: Role): Promise<FileVa
       values[name] = bySystem ? { ...known, value: setting } : { value: setting, below: setting }
     }
     return values
+  })
+}
+
+/** A file that cannot be parsed, or an unknown name in it, makes the server ignore all of its files. */
+async function requireReloadable(session: Session): Promise<void> {
+  const errors = await session.query<{ text: string }>(
+    `SELECT format('%s, line %s: %s', sourcefile, sourceline, error) AS text FROM pg_catalog.pg_file_settings f
+     WHERE error IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE lower(s.name) = lower(f.name))`,
+  )
+  if (errors.length === 0) return
+  throw new PginstallError('config_file_error', 'the configuration of the server has errors', {
+    detail: errors.map(({ text }) => text).join('\n'),
+    hint: 'Until they are gone, the server does not read its configuration again.',
   })
 }
 
@@ -175,31 +197,19 @@ async function untilSession(
         [Object.keys(defaultValues)],
       )
       const names = wrongOf(Object.fromEntries(rows.map(({ name, value }) => [name, value])))
-      return rows.filter(({ name }) => names.includes(name))
+      return rows.filter(({ name, source }) => names.includes(name) && !ofFew.includes(source))
     })
     if (wrong.length === 0) return
     signal.throwIfAborted()
-    if (limit.aborted) throw await asNotInForce(cluster, role, wrong)
+    const hopeless = wrong.some(({ source }) => unchangeable.includes(source))
+    if (hopeless || limit.aborted) throw notInForce(wrong)
     await delay(reloadIntervalMs)
   }
 }
 
-async function asNotInForce(
-  cluster: Cluster,
-  role: Role,
-  wrong: { name: string; source: string; file: string | null }[],
-): Promise<PginstallError> {
-  const errors = await withSession(cluster, { role, preload: false }, (session) =>
-    session.query<{ text: string }>(
-      `SELECT format('%s, line %s: %s', sourcefile, sourceline, error) AS text
-       FROM pg_catalog.pg_file_settings WHERE error IS NOT NULL`,
-    ),
-  ).catch((cause: unknown) => [{ text: describeCause(cause) }])
+function notInForce(wrong: { name: string; source: string; file: string | null }[]): PginstallError {
   return new PginstallError('invalid_parameter_value', 'what was set is not in force after a reload', {
-    detail: [
-      ...wrong.map(({ name, source, file }) => `${name} comes from: ${file ?? source}.`),
-      ...errors.map(({ text }) => text),
-    ].join('\n'),
-    hint: `Values on the server's command line, of databases and of roles win over ALTER SYSTEM; an error anywhere in ${join(cluster.dataDirectory, 'postgresql.conf')} stops a reload.`,
+    detail: wrong.map(({ name, source, file }) => `${name} comes from: ${file ?? source}.`).join('\n'),
+    hint: "Values on the server's command line win over ALTER SYSTEM: take them out there, and restart the server.",
   })
 }

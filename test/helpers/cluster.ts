@@ -35,6 +35,7 @@ export async function startCluster(
   installation: PgConfig,
   settings: Record<string, string> = {},
   name = 'cluster',
+  args: string[] = [],
 ): Promise<Cluster> {
   const known = existsSync(join(directory.path, name, 'data', 'PG_VERSION'))
   const data = known ? join(directory.path, name, 'data') : directory.make(`${name}/data`, serverUser)
@@ -59,7 +60,7 @@ export async function startCluster(
     }
   }
   const log = openSync(logFile, 'a')
-  const server = spawn(program('postgres'), ['-D', data], {
+  const server = spawn(program('postgres'), ['-D', data, ...args], {
     ...as,
     cwd: data,
     stdio: ['ignore', log, log],

@@ -20,8 +20,8 @@ export type Scene = {
   state: string
   addInstallation(name: string): Promise<PgConfig>
   addCluster(settings?: Record<string, string>, name?: string, installation?: PgConfig): Promise<Cluster>
-  /** Starts the first cluster, which was stopped, again. */
-  restartCluster(): Promise<Cluster>
+  /** Starts the first cluster, which was stopped, again, with more on the command line of its server. */
+  restartCluster(...args: string[]): Promise<Cluster>
   dataDirectory(name?: string): string
   /** `pginstall setup` with what is built already. */
   setup(...args: string[]): Outcome
@@ -71,8 +71,8 @@ export async function setScene(): Promise<Scene> {
       clusters.push(cluster)
       return cluster
     },
-    async restartCluster() {
-      const cluster = await startCluster(directory, installation)
+    async restartCluster(...args) {
+      const cluster = await startCluster(directory, installation, {}, 'cluster', args)
       clusters.push(cluster)
       return cluster
     },
