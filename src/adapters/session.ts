@@ -1,6 +1,6 @@
 // One session in somebody's database, as psql has it: statements with their notices, and queries of our own that
 // nothing in the database can turn into something else.
-import pg from 'pg'
+import type pg from 'pg'
 import { describeCause, PginstallError, ServerError } from '../model/errors.ts'
 import { type ConnectionTarget, describeConnection } from './connection.ts'
 
@@ -12,6 +12,12 @@ export type Row = Record<string, unknown>
 const connectTimeoutMs = 10_000
 /** Classes of errors after which a session is no more; PostgreSQL, appendix A. */
 const fatalClasses = /^(08|57P)/
+
+/** Loaded when it is wanted: the sidecar is the same program, and would carry it in its memory for ever. */
+async function newClient(config: pg.ClientConfig): Promise<pg.Client> {
+  const { default: driver } = await import('pg')
+  return new driver.Client(config)
+}
 
 export class Session {
   readonly target: ConnectionTarget
@@ -40,7 +46,7 @@ export class Session {
     target: ConnectionTarget,
     options: { onNotice(notice: Notice): void; signal: AbortSignal },
   ): Promise<Session> {
-    const client = new pg.Client({
+    const client = await newClient({
       ...target,
       application_name: 'pginstall',
       connectionTimeoutMillis: connectTimeoutMs,
@@ -113,7 +119,7 @@ export class Session {
 
   /** By a second connection, as psql does it; the library's own way sends the key in clear text even where TLS is on. */
   async #cancel(processId: number | undefined): Promise<void> {
-    const client = new pg.Client({ ...this.target, connectionTimeoutMillis: connectTimeoutMs })
+    const client = await newClient({ ...this.target, connectionTimeoutMillis: connectTimeoutMs })
     client.on('error', () => undefined)
     try {
       await client.connect()

@@ -1,5 +1,5 @@
 // Sessions of a cluster's superuser, over its unix socket: as root, in the name of the server's OS user, whom "peer" lets in.
-import { Client, type QueryResultRow } from 'pg'
+import type { Client, QueryResultRow } from 'pg'
 import { describeCause, PginstallError } from '../model/errors.ts'
 import type { Cluster } from './locate.ts'
 
@@ -49,7 +49,9 @@ export async function withSession<T>(
 async function connect(cluster: Cluster, { role, database = 'postgres', preload }: SessionOptions): Promise<Client> {
   const { server, owner, dataDirectory } = cluster
   if (server === undefined) throw new PginstallError('io_error', `cluster "${dataDirectory}" does not run`)
-  const client = new Client({
+  // Loaded when it is wanted: the sidecar is the same program, and would carry it in its memory for ever.
+  const { default: driver } = await import('pg')
+  const client = new driver.Client({
     host: server.socketDirectory,
     port: server.port,
     user: role ?? owner.name,

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { findUser } from '../../adapters/privileges.ts'
-import { type BuiltArchive, buildExtension } from '../../build/build.ts'
-import { isGitUri } from '../../build/checkout.ts'
+import type { BuiltArchive } from '../../build/build.ts'
 import { PginstallError } from '../../model/errors.ts'
 import { parseExtensionName } from '../../model/names.ts'
 import type { CliContext } from '../context.ts'
@@ -50,6 +49,8 @@ export function addBuildCommand(program: Command, context: CliContext): void {
 }
 
 async function runBuild(context: CliContext, source: string, options: Options): Promise<void> {
+  const { buildExtension } = await import('../../build/build.ts')
+  const { isGitUri } = await import('../../build/checkout.ts')
   // The build user has to reach what root writes for it.
   process.umask(0o022)
   const settings = context.settings()
