@@ -1,7 +1,7 @@
 // Extension roots: for one request's closure, a directory that looks like a PostgreSQL installation and holds the control
 // files that are wanted. The hook shows it to one statement. Immutable: its name is the digest of what it is made of.
 import { createHash, randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { syncPath, writeDurably } from '../adapters/files.ts'
 import type { PgConfig } from '../adapters/pg-config.ts'
@@ -20,7 +20,7 @@ export type ExtensionRoot = {
 }
 
 /** Changed whenever a root's layout changes, so that an upgraded sidecar does not take an old one for its own. */
-const layout = 1
+const layout = 2
 
 /**
  * The root for these extensions and for the system's extensions that they require, made unless it is there already.
@@ -85,8 +85,10 @@ async function fill(
   for (const path of [join(fresh, plan.bin), extensionDirectory, dirname(join(fresh, plan.locale))]) {
     mkdirSync(path, { recursive: true, mode: 0o755 })
   }
+  // Only directories: a server reads what is in them (time zones, text search); the files beside them are initdb's.
   for (const entry of readdirSync(plan.realShare)) {
-    if (entry !== 'extension') linkUnlessThere(join(plan.realShare, entry), join(fresh, plan.share, entry))
+    const path = join(plan.realShare, entry)
+    if (entry !== 'extension' && isDirectory(path)) linkUnlessThere(path, join(fresh, plan.share, entry))
   }
   linkUnlessThere(plan.realLocale, join(fresh, plan.locale))
   for (const name of builtin) linkBuiltin(name, join(plan.realShare, 'extension'), extensionDirectory)
@@ -151,6 +153,10 @@ function modulePathname(text: string, auxiliary: boolean, modules: ModuleNames):
   const own = modules[basename(said ?? '', '.so')]
   if (said === undefined || own !== undefined) return own ?? null
   return /^\$libdir\/[A-Za-z0-9_.+-]+$/.test(said) && !said.includes('..') ? said : null
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
 function linkUnlessThere(target: string, path: string): void {
