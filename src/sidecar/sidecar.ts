@@ -13,6 +13,7 @@ import type { Place, Target } from '../install/install.ts'
 import { Store } from '../install/store.ts'
 import { UnknownNames } from '../install/unknown-names.ts'
 import { PginstallError, reportError } from '../model/errors.ts'
+import { compileParsers } from '../model/schema.ts'
 import { createExtension, updateExtension } from './handlers/place-extension.ts'
 import { search } from './handlers/search.ts'
 import { status } from './handlers/status.ts'
@@ -81,6 +82,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
       mirror = new IndexMirror(() => readService().repositories, log, signal)
       log.info({ socket: settings.socket, target: settings.target }, 'listening')
       options.onListening(settings.socket)
+      setImmediate(() => void prepareForRequests(machine, signal))
     },
     signal,
   })
@@ -91,6 +93,12 @@ function routeTo({ caFile, proxy }: RepositorySettings): HttpRoute {
     ...(caFile === '' ? {} : { caFile }),
     ...(proxy === '' ? {} : { proxy: proxy === 'none' ? '' : proxy }),
   }
+}
+
+/** What the first request would wait for otherwise. Whatever fails here fails there again, and is told there. */
+async function prepareForRequests(machine: LocalMachine, signal: AbortSignal): Promise<void> {
+  compileParsers()
+  await machine.read(signal).catch(() => undefined)
 }
 
 /** A disk that takes no writes is no reason not to serve what is in the store. */
