@@ -13,7 +13,8 @@ export type HttpClient = {
   upload(url: string, options: { file: string; token: string; signal: AbortSignal }): Promise<HttpDocument>
 }
 
-export type HttpDocument = { status: number; etag: string | undefined; text: string }
+/** `date`: the server's clock, as it says it. */
+export type HttpDocument = { status: number; etag: string | undefined; date: string | undefined; text: string }
 
 export type HttpLimits = { connectTimeoutMs: number; stallTimeoutMs: number }
 
@@ -76,7 +77,7 @@ async function attempt(options: TransferOptions): Promise<TransferResult> {
 }
 
 function toDocument({ status, headers, body }: TransferResult): HttpDocument {
-  return { status, etag: headers.etag?.[0], text: body?.toString() ?? '' }
+  return { status, etag: headers.etag?.[0], date: headers.date?.[0], text: body?.toString() ?? '' }
 }
 
 /** Our disk failed, not the other side: an error like those of node:fs. */

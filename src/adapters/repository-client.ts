@@ -7,6 +7,7 @@ import { PginstallError } from '../model/errors.ts'
 import {
   archivePath,
   type IndexedArchive,
+  maxTopIndexBytes,
   type NameIndex,
   nameIndexPath,
   parseNameIndex,
@@ -17,10 +18,9 @@ import {
 import { parseJson } from '../model/schema.ts'
 import { openIndex, openUnsignedIndex } from '../model/signature.ts'
 import { readIfThere, replaceCachedFile, replaceFile } from './files.ts'
-import { type HttpClient, isLoopback } from './http-client.ts'
+import { type HttpClient, type HttpRoute, isLoopback } from './http-client.ts'
 import type { RepositorySettings } from './settings.ts'
 
-const maxTopIndexBytes = 64 * 1024 * 1024
 const maxMirrorRequests = 8
 /** By how much a repository's clock may be ahead of ours. */
 const maxClockSkewMs = 600_000
@@ -238,7 +238,19 @@ export class RepositoryClient {
   }
 }
 
-function checkUri({ name, uri, unsigned }: RepositorySettings): string {
+/** The way to a repository that its settings name; the system's where they name none. */
+export function routeTo({ caFile, proxy }: RepositorySettings): HttpRoute {
+  return {
+    ...(caFile === '' ? {} : { caFile }),
+    ...(proxy === '' ? {} : { proxy: proxy === 'none' ? '' : proxy }),
+  }
+}
+
+/**
+ * A repository's URI, ended by a slash, when it may be used.
+ * @throws PginstallError invalid_parameter_value
+ */
+export function checkUri({ name, uri, unsigned }: RepositorySettings): string {
   const url = URL.canParse(uri) ? new URL(uri) : undefined
   const bad = (reason: string, hint: string) =>
     new PginstallError('invalid_parameter_value', `invalid URI of repository ${name}: ${reason}`, {

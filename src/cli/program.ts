@@ -4,6 +4,7 @@ import { packageVersion } from '../adapters/package-root.ts'
 import { addBuildCommand } from './commands/build.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addConfigCommand } from './commands/config.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
 import { addInfoCommand } from './commands/info.ts'
 import { addInstallCommand } from './commands/install.ts'
 import { addOutdatedCommand } from './commands/outdated.ts'
@@ -31,6 +32,7 @@ export function createProgram(context: CliContext): Command {
   addOutdatedCommand(program, context)
   addStatusCommand(program, context)
   addVerifyCommand(program, context)
+  addDoctorCommand(program, context)
   addBuildCommand(program, context)
   addUploadCommand(program, context)
   addServerCommand(program, context)

@@ -42,6 +42,8 @@ export type IndexedArchive = {
 
 /** Where a repository has its index and archives, below its URI. */
 export const topIndexPath = 'index/current.json'
+/** Longest signed file that is taken, bytes. */
+export const maxTopIndexBytes = 64 * 1024 * 1024
 export function nameIndexPath(sha256: string): string {
   return `index/${sha256}.json`
 }

@@ -2,12 +2,12 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileTrouble } from '../adapters/files.ts'
-import { createHttpClient, type HttpRoute } from '../adapters/http-client.ts'
+import { createHttpClient } from '../adapters/http-client.ts'
 import type { Logger } from '../adapters/log.ts'
 import { LocalMachine } from '../adapters/machine.ts'
 import { readPgConfig } from '../adapters/pg-config.ts'
-import { RepositoryClient } from '../adapters/repository-client.ts'
-import { type RepositorySettings, readGrants, readRepositories, readSettings } from '../adapters/settings.ts'
+import { RepositoryClient, routeTo } from '../adapters/repository-client.ts'
+import { readGrants, readRepositories, readSettings } from '../adapters/settings.ts'
 import { type Connection, serveSocket } from '../adapters/socket.ts'
 import type { Place, Target } from '../install/install.ts'
 import { Store } from '../install/store.ts'
@@ -86,13 +86,6 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
     },
     signal,
   })
-}
-
-function routeTo({ caFile, proxy }: RepositorySettings): HttpRoute {
-  return {
-    ...(caFile === '' ? {} : { caFile }),
-    ...(proxy === '' ? {} : { proxy: proxy === 'none' ? '' : proxy }),
-  }
 }
 
 /** What the first request would wait for otherwise. Whatever fails here fails there again, and is told there. */
