@@ -1,7 +1,7 @@
 // Files that are complete or absent: written beside their place, flushed, then renamed. Only what waits for the disk is
 // asynchronous: for the rest, a trip through the thread pool takes ten times as long as the call itself.
 import { randomUUID } from 'node:crypto'
-import { closeSync, fsync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Condition, describeCause, PginstallError } from '../model/errors.ts'
@@ -81,6 +81,19 @@ export async function syncPaths(paths: string[]): Promise<void> {
     for (let path = left.pop(); path !== undefined; path = left.pop()) await syncPath(path)
   }
   await Promise.all(Array.from({ length: maxFlushes }, work))
+}
+
+/** Makes a directory and those above it. Node's own recursive mkdir takes a read-only file system for a missing directory. */
+export function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o755 })
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT') throw cause
+    makeDirectory(dirname(path))
+    makeDirectory(path)
+  }
 }
 
 /** The text of a small file; undefined when it cannot be read. */

@@ -1,7 +1,7 @@
 // One repository as a sidecar sees it: its signed index, kept on disk, and its archives. Nothing it says is taken before
 // it is checked against the key in our settings, and never anything older than what was seen before.
 import { createHash } from 'node:crypto'
-import { mkdirSync, statSync, utimesSync } from 'node:fs'
+import { statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { PginstallError } from '../model/errors.ts'
 import {
@@ -17,7 +17,7 @@ import {
 } from '../model/index.ts'
 import { parseJson } from '../model/schema.ts'
 import { openIndex, openUnsignedIndex } from '../model/signature.ts'
-import { readIfThere, replaceCachedFile, replaceFile } from './files.ts'
+import { makeDirectory, readIfThere, replaceCachedFile, replaceFile } from './files.ts'
 import { type HttpClient, type HttpRoute, isLoopback } from './http-client.ts'
 import type { RepositorySettings } from './settings.ts'
 
@@ -82,8 +82,8 @@ export class RepositoryClient {
     if (kept !== undefined) this.#checkProgress(index, kept.index)
     this.#checkClock(index, now)
     this.checkExpiry(index, now)
-    mkdirSync(this.#directory, { recursive: true })
-    mkdirSync(this.#work, { recursive: true })
+    makeDirectory(this.#directory)
+    makeDirectory(this.#work)
     const fresh: Kept = { etag: answer.etag, envelope: answer.text }
     await replaceFile(this.#keptFile, JSON.stringify(fresh), this.#work)
     return index
@@ -180,8 +180,8 @@ export class RepositoryClient {
   }
 
   #keepName(digest: string, text: string): void {
-    mkdirSync(join(this.#directory, 'names'), { recursive: true })
-    mkdirSync(this.#work, { recursive: true })
+    makeDirectory(join(this.#directory, 'names'))
+    makeDirectory(this.#work)
     replaceCachedFile(this.#nameFile(digest), text, this.#work)
   }
 

@@ -1,7 +1,8 @@
 // A directory of this process's own for what is half done, beside those of other processes that share the store. It is
 // known from its name whether its process lives, so that starting one sidecar never takes away what another works on.
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeDirectory } from './files.ts'
 
 /** Longest that a process of another container, which we cannot see, may work on one thing. */
 const maxUnseenMs = 24 * 3_600_000
@@ -16,7 +17,7 @@ export function ownWorkDirectory(parent: string): string {
 
 /** Makes ours, and removes what processes that are dead left half done. */
 export function prepareWorkDirectory(parent: string): void {
-  mkdirSync(ownWorkDirectory(parent), { recursive: true, mode: 0o755 })
+  makeDirectory(ownWorkDirectory(parent))
   for (const name of readdirSync(parent)) {
     if (!mayLive(name, join(parent, name))) rmSync(join(parent, name), { recursive: true, force: true })
   }

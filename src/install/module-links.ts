@@ -1,9 +1,9 @@
 // Module links: under a bare name that is unique by provider, the newest module that the target needs, from the store.
 // That directory is the last in dynamic_library_path.
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs'
+import { readlinkSync, renameSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { syncPath } from '../adapters/files.ts'
+import { makeDirectory, syncPath } from '../adapters/files.ts'
 import { uniqueModuleName } from '../model/names.ts'
 import { compareVersions } from '../model/version-order.ts'
 import type { StoredArchive } from './store.ts'
@@ -18,14 +18,14 @@ export type ModuleNames = Record<string, string>
  */
 export async function linkModules(archive: StoredArchive, directory: string, work: string): Promise<ModuleNames> {
   const names: ModuleNames = {}
-  mkdirSync(directory, { recursive: true, mode: 0o755 })
+  makeDirectory(directory)
   for (const module of archive.manifest.modules) {
     const name = uniqueModuleName(module, archive.fullName)
     const link = join(directory, `${name}.so`)
     const wanted = join(archive.path, archive.name, `${module}.so`)
     const current = targetOf(link)
     if (current !== wanted && !(current !== undefined && isNewer(current, archive.version))) {
-      mkdirSync(work, { recursive: true, mode: 0o755 })
+      makeDirectory(work)
       const fresh = join(work, `${randomUUID()}.so`)
       symlinkSync(wanted, fresh)
       renameSync(fresh, link)

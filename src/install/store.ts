@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { readArchive } from '../adapters/archive-reader.ts'
-import { syncPaths, writeDurably, writeStream } from '../adapters/files.ts'
+import { makeDirectory, syncPaths, writeDurably, writeStream } from '../adapters/files.ts'
 import { ownWorkDirectory, prepareWorkDirectory } from '../adapters/work-directory.ts'
 import { formatIdentity, identityOf } from '../model/archive-identity.ts'
 import { PginstallError } from '../model/errors.ts'
@@ -92,7 +92,7 @@ export class Store {
 
   async #fetch(resolved: Resolved, path: string): Promise<void> {
     const work = join(this.work, randomUUID())
-    mkdirSync(work, { recursive: true, mode: 0o755 })
+    makeDirectory(work)
     try {
       const file = join(work, 'archive.tar.gz')
       await this.#download(resolved, file)
