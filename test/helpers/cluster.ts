@@ -18,6 +18,8 @@ export type Cluster = {
   /** Process id of the postmaster. */
   pid: number
   stop(): Promise<void>
+  /** A fast shutdown, whatever the sessions do, and a new start. */
+  restart(): Promise<void>
 }
 
 export type Session = {
@@ -59,20 +61,27 @@ export async function startCluster(
       appendFileSync(join(data, 'postgresql.conf'), `${key} = '${value.replaceAll("'", "''")}'\n`)
     }
   }
-  const log = openSync(logFile, 'a')
-  const server = spawn(program('postgres'), ['-D', data, ...args], {
-    ...as,
-    cwd: data,
-    stdio: ['ignore', log, log],
-    detached: true,
-  })
-  server.unref()
-  closeSync(log)
+  const startServer = (): ChildProcess => {
+    const log = openSync(logFile, 'a')
+    const stdio = ['ignore', log, log] as const
+    const started = spawn(program('postgres'), ['-D', data, ...args], {
+      ...as,
+      cwd: data,
+      stdio: [...stdio],
+      detached: true,
+    })
+    started.unref()
+    closeSync(log)
+    return started
+  }
+  let server = startServer()
   giveTo(serverUser, logFile)
   const sessions: pg.Client[] = []
   const cluster: Cluster = {
     socketDirectory,
-    pid: server.pid as number,
+    get pid() {
+      return server.pid as number
+    },
     connect: (options = {}) => connect(socketDirectory, options, sessions),
     psql(sql, { database = 'postgres', user = 'postgres', args = [] } = {}) {
       const shown = spawnSync('psql', ['-X', '-h', socketDirectory, '-U', user, '-d', database, ...args, '-c', sql], {
@@ -83,15 +92,24 @@ export async function startCluster(
     log: () => readFileSync(logFile, 'utf8'),
     async stop() {
       for (const session of sessions) await session.end().catch(() => undefined)
-      if (server.exitCode !== null) return
-      server.ref()
-      const gone = new Promise((resolve) => server.once('exit', resolve))
-      server.kill('SIGINT')
-      await gone
+      await shutDown(server)
+    },
+    async restart() {
+      await shutDown(server)
+      server = startServer()
+      await untilReady(server, socketDirectory, logFile)
     },
   }
   await untilReady(server, socketDirectory, logFile)
   return cluster
+}
+
+async function shutDown(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null) return
+  server.ref()
+  const gone = new Promise((resolve) => server.once('exit', resolve))
+  server.kill('SIGINT')
+  await gone
 }
 
 async function connect(

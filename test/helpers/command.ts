@@ -42,11 +42,11 @@ const startTimeoutMs = 30_000
 export async function startPginstall(
   configDirectory: string,
   args: string[],
-  { ready, logFile }: { ready: string; logFile: string },
+  { ready, logFile, env = {} }: { ready: string; logFile: string; env?: Record<string, string> },
 ): Promise<Daemon> {
   const output = openSync(logFile, 'w')
   const child = spawn(process.execPath, [program, ...args], {
-    env: { ...process.env, PGINSTALL_CONFIG_DIR: configDirectory },
+    env: { ...process.env, PGINSTALL_CONFIG_DIR: configDirectory, ...env },
     stdio: ['ignore', output, output],
     detached: true,
   })
@@ -56,7 +56,7 @@ export async function startPginstall(
   const log = () => readFileSync(logFile, 'utf8')
   const deadline = Date.now() + startTimeoutMs
   while (!log().includes(ready)) {
-    if (child.exitCode !== null || Date.now() > deadline)
+    if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline)
       throw new Error(`pginstall ${args.join(' ')} did not start:\n${log()}`)
     await delay(20)
   }
