@@ -30,7 +30,16 @@ function abortOnSignals(): AbortSignal {
   return controller.signal
 }
 
+/** `pginstall search | head`: who reads has read enough, which is no error. */
+function endWithReader(): void {
+  process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EPIPE') throw cause
+    process.exit()
+  })
+}
+
 async function main(): Promise<void> {
+  endWithReader()
   const context = createContext({
     configDirectories: configDirectories(),
     environment: process.env,

@@ -72,3 +72,13 @@ test('the man page is sound roff with every command, option and note', (t) => {
   const groff = spawnSync('groff', ['-man', '-ww', '-z', '-Tutf8', page], { encoding: 'utf8' })
   if (groff.error === undefined) t.is(groff.stderr, '')
 })
+
+test('a reader that has read enough is no error', (t) => {
+  const script = `"$@" | head -c 1; printf '%s' "\${PIPESTATUS[0]}"`
+  const program = packagePath('dist/src/cli/main.js')
+  const shown = spawnSync('bash', ['-c', script, 'bash', process.execPath, program, 'completion', 'bash'], {
+    encoding: 'utf8',
+  })
+  t.is(shown.stdout, '#0')
+  t.is(shown.stderr, '')
+})

@@ -1,0 +1,31 @@
+import test from 'ava'
+import { formatFields, formatTable, plain } from '../../src/cli/table.ts'
+
+test('what a terminal would obey is not shown', (t) => {
+  t.is(plain('a\u001b[2Jb\nc\u0007\u202ed\u009be'), 'a?[2Jb?c??d?e')
+  t.is(plain('naïve 日本 — ok'), 'naïve 日本 — ok')
+})
+
+test('columns are as wide as their widest cell, and lines have no blanks at their end', (t) => {
+  t.deepEqual(
+    formatTable(
+      ['NAME', 'V'],
+      [
+        ['a', '1'],
+        ['longer', ''],
+      ],
+    ),
+    ['NAME    V', 'a       1', 'longer'],
+  )
+})
+
+test('fields stand one below the other, without those that are undefined', (t) => {
+  t.deepEqual(
+    formatFields([
+      ['name', 'x'],
+      ['gone', undefined],
+      ['repository', 'y\n'],
+    ]),
+    ['name:       x', 'repository: y?'],
+  )
+})
