@@ -14,6 +14,7 @@ import { addServerCommand } from './commands/server.ts'
 import { addSetupCommand } from './commands/setup.ts'
 import { addSidecarCommand } from './commands/sidecar.ts'
 import { addStatusCommand } from './commands/status.ts'
+import { addUpdateCommand } from './commands/update.ts'
 import { addUploadCommand } from './commands/upload.ts'
 import { addVerifyCommand } from './commands/verify.ts'
 import type { CliContext } from './context.ts'
@@ -26,6 +27,7 @@ export function createProgram(context: CliContext): Command {
     .showHelpAfterError('(add --help for the options)')
     .configureHelp({ showGlobalOptions: true })
   addInstallCommand(program, context)
+  addUpdateCommand(program, context)
   addRemoveCommand(program, context)
   addSearchCommand(program, context)
   addInfoCommand(program, context)

@@ -1,5 +1,6 @@
 // ALTER EXTENSION UPDATE of what came through pginstall: the newest version of the installed provider, or the one named.
 import test from 'ava'
+import { runPginstall } from '../helpers/command.ts'
 import { answeringModule, writeSourceTree } from '../helpers/source-trees.ts'
 import { type Stage, setStage } from '../helpers/stage.ts'
 
@@ -86,4 +87,28 @@ test.serial('what did not come through pginstall is PostgreSQL’s own matter', 
     [],
   )
   t.is(stage.sidecar.log(), before)
+})
+
+test.serial('from a shell: pginstall update', async (t) => {
+  stage.cluster.psql('CREATE DATABASE shell')
+  stage.cluster.psql(`CREATE EXTENSION answer VERSION '1.0'`, { database: 'shell' })
+  const update = (...names: string[]) =>
+    runPginstall(stage.configDirectory, [
+      'update',
+      '-h',
+      stage.cluster.socketDirectory,
+      '-U',
+      'postgres',
+      '-d',
+      'shell',
+      ...names,
+    ])
+  t.is(update(fullName).stdout, `updated: answer 1.1 (${fullName})\n1 updated, 0 up to date, 0 failed\n`)
+  t.is(update('answer=1.1').stdout, `up to date: answer 1.1 (${fullName})\n0 updated, 1 up to date, 0 failed\n`)
+  const missing = update('question')
+  t.is(missing.status, 1)
+  t.regex(
+    missing.stderr,
+    /extension "question" is not installed in the database\nHINT: Install it with: pginstall install question/,
+  )
 })
