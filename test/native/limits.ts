@@ -71,13 +71,14 @@ test('a server that never answers is given up', async (t) => {
 
 test('a server that is slow, but not silent, is waited for', async (t) => {
   const url = await serve(t, async (_request, response) => {
-    for (let sent = 0; sent < 6; sent++) {
+    for (let sent = 0; sent < 12; sent++) {
       response.write('x')
-      await delay(100)
+      await delay(200)
     }
     response.end()
   })
-  t.is((await transfer({ ...limits, url, stallTimeoutMs: 350 })).receivedBytes, 6)
+  // Longer in all than the limit, with room for a machine that is busy.
+  t.is((await transfer({ ...limits, url, stallTimeoutMs: 1500 })).receivedBytes, 12)
 })
 
 test('the total time is limited, whatever comes', async (t) => {
@@ -99,7 +100,7 @@ test('the time to connect covers the TLS handshake', async (t) => {
 test('the rate is kept, from the first byte on, and waiting for it is no stall', async (t) => {
   const url = await serve(t, (_request, response) => response.end(Buffer.alloc(40_000)))
   const started = performance.now()
-  await transfer({ ...limits, url, maxBytesPerSecond: 50_000, stallTimeoutMs: 250 })
+  await transfer({ ...limits, url, maxBytesPerSecond: 15_000, stallTimeoutMs: 1500 })
   const took = performance.now() - started
-  t.true(took >= 500 && took < 3_000, `${took} ms`)
+  t.true(took >= 2_000 && took < 20_000, `${took} ms`)
 })
