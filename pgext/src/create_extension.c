@@ -96,7 +96,6 @@ record_created(const List *missing)
 	ListCell   *lc;
 
 	CommandCounterIncrement();
-	forget_dropped();
 	foreach(lc, missing)
 	{
 		ResultExtension *extension = lfirst(lc);
@@ -145,7 +144,8 @@ create_extension(UTILITY_PARAMS)
 							   name, version, &root);
 
 	/* others may have been faster while we waited */
-	if (is_installed(name, installed_extensions()))
+	if (OidIsValid(get_extension_oid(stmt->extname, true)) &&
+		is_installed(name, installed_extensions()))
 	{
 		chain_utility(UTILITY_ARGS);
 		return;

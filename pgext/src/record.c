@@ -43,11 +43,9 @@ static const char insert_sql[] =
 "(extension, name, full_name, version, digest, repository) "
 "VALUES ($1, $2, $3, $4, $5, $6)";
 
-static const char replace_sql[] =
-"DELETE FROM pginstall.record WHERE extension OPERATOR(pg_catalog.=) $1";
-
 static const char delete_sql[] =
-"DELETE FROM pginstall.record r WHERE NOT EXISTS "
+"DELETE FROM pginstall.record r "
+"WHERE r.extension OPERATOR(pg_catalog.=) $1 OR NOT EXISTS "
 "(SELECT FROM pg_catalog.pg_extension e "
 "WHERE e.oid OPERATOR(pg_catalog.=) r.extension "
 "AND e.extname::pg_catalog.text OPERATOR(pg_catalog.=) r.name)";
@@ -187,7 +185,11 @@ require_record(void)
 		elog(ERROR, "extension \"%s\" was not created", OUR_EXTENSION);
 }
 
-/* The row of an extension that has just been created or updated */
+/*
+ * The row of an extension that has just been created or updated, in place of
+ * the one before, and of those of extensions that are gone, whichever way they
+ * went.
+ */
 void
 write_record(const ResultExtension *extension)
 {
@@ -204,21 +206,8 @@ write_record(const ResultExtension *extension)
 
 	become_superuser(&saved);
 	SPI_connect();
-	run_sql(replace_sql, 1, types, values);
+	run_sql(delete_sql, 1, types, values);
 	run_sql(insert_sql, lengthof(types), types, values);
-	SPI_finish();
-	become_user(&saved);
-}
-
-/* Rows of extensions that are gone, whichever way they went */
-void
-forget_dropped(void)
-{
-	Identity	saved;
-
-	become_superuser(&saved);
-	SPI_connect();
-	run_sql(delete_sql, 0, NULL, NULL);
 	SPI_finish();
 	become_user(&saved);
 }

@@ -19,6 +19,5 @@ extern const InstalledExtension *find_installed(const List *installed,
 												const char *name);
 extern void require_record(void);
 extern void write_record(const ResultExtension *extension);
-extern void forget_dropped(void);
 
 #endif							/* PGINSTALL_RECORD_H */
