@@ -51,11 +51,14 @@ export function readServerSettings(cluster: Cluster, role: Role): Promise<FileVa
   })
 }
 
-/** A file that cannot be parsed, or an unknown name in it, makes the server ignore all of its files. */
+/**
+ * A file that cannot be parsed, or an unknown name in it, makes the server ignore all of its files. What only waits for
+ * a restart is an error there, too: without a file where it was taken out, else with a known name.
+ */
 async function requireReloadable(session: Session): Promise<void> {
   const errors = await session.query<{ text: string }>(
     `SELECT format('%s, line %s: %s', sourcefile, sourceline, error) AS text FROM pg_catalog.pg_file_settings f
-     WHERE error IS NOT NULL
+     WHERE error IS NOT NULL AND sourcefile IS NOT NULL
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_settings s WHERE lower(s.name) = lower(f.name))`,
   )
   if (errors.length === 0) return

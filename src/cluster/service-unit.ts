@@ -22,7 +22,8 @@ export type UnitOptions = {
   configDirectory: string
 }
 
-const unitFiles = ['pginstall-sidecar.service', 'pginstall-sidecar@.service']
+const template = 'pginstall-sidecar@.service'
+const unitFiles = ['pginstall-sidecar.service', template]
 const systemUnitDirectory = '/etc/systemd/system'
 const timeoutMs = 120_000
 
@@ -30,7 +31,7 @@ const timeoutMs = 120_000
 export function renderUnits(options: UnitOptions): { path: string; text: string }[] {
   return unitFiles.map((file) => {
     const packaged = readFileSync(packagePath(join('packaging/systemd', file)), 'utf8')
-    const text = file.includes('@') ? withValues(packaged, valuesOf(options)) : packaged
+    const text = file === template ? withValues(packaged, valuesOf(options)) : packaged
     return { path: join(options.unitDirectory, file), text }
   })
 }
@@ -41,6 +42,11 @@ export function changedUnits(options: UnitOptions): { path: string; text: string
 
 export function installedUnits(unitDirectory: string): string[] {
   return unitFiles.map((file) => join(unitDirectory, file)).filter(existsSync)
+}
+
+/** Whether there are units that systemd can be asked to stop. */
+export function hasTemplate(unitDirectory: string): boolean {
+  return existsSync(join(unitDirectory, template))
 }
 
 /** Steps that remove what an interrupted run has left beside them. */

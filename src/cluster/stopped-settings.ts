@@ -1,8 +1,9 @@
 // The settings of a cluster that does not run: postgresql.auto.conf, which then nobody else writes.
 import { randomUUID } from 'node:crypto'
-import { chown, readFile, rename, rm, stat } from 'node:fs/promises'
+import { open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncPath, writeDurably } from '../adapters/files.ts'
+import { syncPath } from '../adapters/files.ts'
+import type { UserIds } from '../adapters/privileges.ts'
 import { formatConfValue, parseConfFile } from '../model/conf-file.ts'
 import { PginstallError } from '../model/errors.ts'
 import { type Cluster, describeCluster, findConfiguration, readByProgram } from './locate.ts'
@@ -36,8 +37,7 @@ export async function changeStoppedSettings(cluster: Cluster, changes: Change[])
   const { uid, gid } = await stat(cluster.dataDirectory)
   const fresh = `${file}.${randomUUID()}.new`
   try {
-    await writeDurably(fresh, heading + lines.join(''), 0o600)
-    await chown(fresh, uid, gid)
+    await writeFor({ uid, gid }, fresh, heading + lines.join(''))
     if (describeCluster(cluster.dataDirectory, cluster.installation).server !== undefined) {
       throw new PginstallError('io_error', `cluster "${cluster.dataDirectory}" has been started meanwhile`, {
         hint: 'Type the same again.',
@@ -49,6 +49,18 @@ export async function changeStoppedSettings(cluster: Cluster, changes: Change[])
     throw cause
   }
   await syncPath(cluster.dataDirectory)
+}
+
+/** The owner can rename what lies in its directory at any time: whose file it is changes by the open file, never by name. */
+async function writeFor(owner: UserIds, path: string, content: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(content)
+    await file.chown(owner.uid, owner.gid)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
 }
 
 function autoConf({ dataDirectory }: Cluster): string {

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { runProcess } from '../adapters/process.ts'
 import { answers } from '../adapters/socket.ts'
 import { PginstallError } from '../model/errors.ts'
 import { installedFiles, modulePath, planFileLeftovers, removeFile } from './extension-files.ts'
@@ -9,6 +10,7 @@ import type { Cluster } from './locate.ts'
 import type { Step } from './plan.ts'
 import { disable, findUsers, type Role, readServerSettings } from './server-settings.ts'
 import {
+  hasTemplate,
   installedUnits,
   isManaged,
   planUnitLeftovers,
@@ -38,6 +40,8 @@ export type UninstallOptions = {
   signal: AbortSignal
 }
 
+const removeTimeLimitMs = 600_000
+
 /** Made by sidecars below `directory`, for all targets. */
 const commonFolders = ['store', 'files', 'incoming', 'repositories']
 
@@ -49,19 +53,30 @@ export async function planUninstall(options: UninstallOptions): Promise<Step[]> 
   requireRights(cluster)
   return [
     ...(cluster === undefined ? [] : await planServer(options, cluster)),
-    ...(isManaged(unit.unitDirectory) && existsSync(targetDirectory)
+    ...(isManaged(unit.unitDirectory) && hasTemplate(unit.unitDirectory) && existsSync(targetDirectory)
       ? [{ what: `stop service pginstall-sidecar@${target}`, run: () => stopService(target, signal) }]
       : []),
     ...planSocket(options.socket),
-    ...planFolders([
-      join(unit.directory, target),
-      ...(isLast ? commonFolders.map((name) => join(unit.directory, name)) : []),
-    ]),
+    ...planFolders(
+      [target, ...(isLast ? commonFolders : [])].map((name) => join(unit.directory, name)),
+      signal,
+    ),
     ...(isLast ? planLast(unit, signal) : []),
-    ...planFolders([targetDirectory], async () => {
-      // Both are of use to targets only; others may be there.
-      for (const path of [dirname(targetDirectory), unit.configDirectory]) await removeIfEmpty(path)
-    }),
+    ...planTargetSettings(targetDirectory, unit.configDirectory),
+  ]
+}
+
+/** The last to go: it says what there is to take back. */
+function planTargetSettings(targetDirectory: string, configDirectory: string): Step[] {
+  if (!existsSync(targetDirectory)) return []
+  return [
+    {
+      what: `remove ${targetDirectory}`,
+      async run() {
+        await rm(targetDirectory, { recursive: true })
+        for (const path of [dirname(targetDirectory), configDirectory]) await removeIfEmpty(path)
+      },
+    },
   ]
 }
 
@@ -156,12 +171,12 @@ function planSocket(socket: string): Step[] {
   ]
 }
 
-function planFolders(paths: string[], afterwards: () => Promise<void> = async () => {}): Step[] {
+/** By rm(1), which follows no link: what lies there is a less privileged user's, who may exchange it as we go. */
+function planFolders(paths: string[], signal: AbortSignal): Step[] {
   return paths.filter(existsSync).map((path) => ({
     what: `remove ${path}`,
     async run() {
-      await rm(path, { recursive: true })
-      await afterwards()
+      await runProcess('rm', ['-rf', '--one-file-system', '--', path], { signal, timeoutMs: removeTimeLimitMs })
     },
   }))
 }

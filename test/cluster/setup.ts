@@ -1,5 +1,5 @@
 // Set-up and the way back against real clusters: settings that exist, repetition, interruption, several clusters.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Cluster } from '../helpers/cluster.ts'
@@ -79,18 +79,27 @@ test('settings of files and of ALTER SYSTEM are merged, and stay when ours go', 
   t.notRegex(autoConf(stage), /dynamic_library_path|shared_preload/, 'what the file says needs no ALTER SYSTEM')
 })
 
-test('a cluster that is down is set up for its next start', async (t) => {
+test('a cluster that is down is set up for its next start, and its postmaster may keep the module to its end', async (t) => {
   const stage = await scene(t)
   const first = await stage.addCluster()
   const session = await first.connect()
   await session.query("ALTER SYSTEM SET work_mem = '5MB'")
   await first.stop()
-  const { stderr } = succeeds(t, stage.setup('--data-directory', stage.dataDirectory()))
-  t.regex(stderr, /does not run/)
+  const down = ['--shared', '--data-directory', stage.dataDirectory()]
+  t.regex(succeeds(t, stage.setup(...down)).stderr, /does not run/)
   t.regex(autoConf(stage), /^work_mem = '5MB'$/m)
+  t.is(statSync(join(stage.dataDirectory(), 'postgresql.auto.conf')).uid, statSync(stage.dataDirectory()).uid)
   const again = await stage.restartCluster()
+  t.is(await shown(again, 'shared_preload_libraries'), 'pginstall')
   t.is(await shown(again, preload), 'pginstall')
   t.is(await shown(again, path), `$libdir:${join(stage.state, 'main', 'lib')}`)
+
+  // Every process has it from the postmaster: no file is opened any more, whoever stays.
+  await again.connect()
+  succeeds(t, stage.setup('--uninstall'))
+  t.false(existsSync(moduleOf(stage)))
+  t.is(await shown(again, preload), '')
+  succeeds(t, stage.setup())
   await again.stop()
   const refused = stage.setup('--uninstall')
   t.is(refused.status, 1)
