@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import test from 'ava'
+import { datagramListener } from '../helpers/datagrams.ts'
 import {
   type DebianMachine,
   debianPgConfig,
@@ -16,26 +17,21 @@ const onDebian = why === undefined ? test : test.skip
 if (why !== undefined) process.stderr.write(`skipping set-up on Debian: ${why}\n`)
 
 const command = ['/opt/node/bin/node', `${installedAt}/dist/src/cli/main.js`]
+const notifySocket = '@pginstall-test'
 const watchdogUsec = 200_000
 
 /** What systemd would do with the installed unit: its ExecStart, as its User, with a socket to notify. */
 async function startUnit(machine: DebianMachine): Promise<{ said: AsyncIterator<string> }> {
   const unit = machine.run(['cat', '/etc/systemd/system/pginstall-sidecar@.service']).output
   const value = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(unit)?.[1] ?? ''
-  const listener = `
-import socket
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind("\\0pginstall-test")
-print("bound", flush=True)
-while True: print(s.recv(4096).decode(), flush=True)`
-  const systemd = machine.start(['python3', '-c', listener], value('User'))
+  const systemd = machine.start(['python3', '-c', datagramListener, notifySocket], value('User'))
   const said = createInterface({ input: systemd.stdout as Readable })[Symbol.asyncIterator]()
   await said.next()
   machine.start(value('ExecStart').replace('%i', 'main').split(' '), value('User'), {
     [value('Environment').split('=')[0]?.slice(1) as string]: value('Environment')
       .split('=')[1]
       ?.slice(0, -1) as string,
-    NOTIFY_SOCKET: '@pginstall-test',
+    NOTIFY_SOCKET: notifySocket,
     WATCHDOG_USEC: String(watchdogUsec),
   })
   return { said }
@@ -66,9 +62,10 @@ onDebian('a machine of Debian is set up by one command, serves, and is as before
     ])
   succeeds(['pg_createcluster', '15', 'main'])
   succeeds(['sh', '-c', `echo "session_preload_libraries = 'auto_explain'" > /etc/postgresql/15/main/conf.d/ours.conf`])
-  succeeds(['pg_ctlcluster', '--skip-systemctl-redirect', '15', 'main', 'start'])
 
   t.regex(succeeds(setup()), /create OS user pginstall\n[\s\S]*pginstall\.so\n/)
+  // It was down: what holds from its start on was merged with the file in conf.d by what the server's program reads.
+  succeeds(['pg_ctlcluster', '--skip-systemctl-redirect', '15', 'main', 'start'])
   t.is(succeeds(sql('SHOW session_preload_libraries'), 'postgres'), 'auto_explain, pginstall\n')
   t.regex(machine.asked(), /daemon-reload\n.*enable pginstall-sidecar@main\.service\n.*restart pginstall-sidecar@main/)
   t.is(
