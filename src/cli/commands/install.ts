@@ -61,7 +61,7 @@ async function whatIsNew(session: Session, { name, version }: ExtensionSpec, bef
   if (version !== undefined && version !== found.version && version !== asked.sql_version) {
     throw new PginstallError('duplicate_object', `extension "${name.short}" is installed in another version`, {
       detail: `It has version "${found.version}", not "${version}".`,
-      hint: `Change it in the database: ALTER EXTENSION ${quoteIdentifier(name.short)} UPDATE TO ${quoteVersion(version)};`,
+      hint: `Change it with: pginstall update ${name.short}=${version}`,
     })
   }
   const beside = after.filter((extension) => extension !== asked && !before.has(extension.name))
