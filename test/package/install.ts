@@ -105,6 +105,7 @@ test.serial('the tarball has what runs, and nothing that only a clone needs', (t
     'binding.gyp',
     'native/binding.cc',
     'pgext/Makefile',
+    'packaging/systemd/pginstall-sidecar@.service',
     'LICENSE',
   ]
   for (const file of wanted) t.true(files.includes(file), file)
