@@ -94,16 +94,23 @@ test.serial('gone: what is in the store is still created, with a notice', async 
   }
 })
 
-test.serial('a clock that is ahead makes indexes expired, and the error says to check it', async (t) => {
-  await day.forget()
-  await day.sidecar.stop()
-  await day.startSidecar({ LD_PRELOAD: buildShim('clock'), PGINSTALL_TEST_CLOCK: String(86_400 * 365) })
-  const session = await day.session()
-  const error = await session.errorOf(answer)
-  t.is(error?.code, 'PI003')
-  t.regex(error?.message ?? '', /index has expired/)
-  t.regex(error?.hint ?? '', /clock/)
-  await day.sidecar.stop()
-  await day.startSidecar()
-  await installs(t, session)
-})
+for (const [title, seconds, message] of [
+  ['ahead makes indexes expired', 86_400 * 365, /index has expired/],
+  ['behind makes them come from the future', -86_400, /index is from the future/],
+] as const) {
+  test.serial(`a clock that is ${title}, and the error says to check it`, async (t) => {
+    await day.forget()
+    await day.sidecar.stop()
+    await day.startSidecar({ LD_PRELOAD: buildShim('clock'), PGINSTALL_TEST_CLOCK: String(seconds) })
+    // What the first one has learnt is older than what is published now.
+    day.repository.publish()
+    const session = await day.session()
+    const error = await session.errorOf(answer)
+    t.is(error?.code, 'PI003')
+    t.regex(error?.message ?? '', message)
+    t.regex(error?.hint ?? '', /clock/)
+    await day.sidecar.stop()
+    await day.startSidecar()
+    await installs(t, session)
+  })
+}
