@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { crc32, createInflateRaw } from 'node:zlib'
-import { Header } from 'tar'
+import { Header } from 'tar/header'
 import { PginstallError } from '../model/errors.ts'
 
 export const blockBytes = 512
