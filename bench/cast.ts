@@ -7,6 +7,8 @@ export type Cast = {
   /** For whatever a benchmark needs besides. */
   directory: TemporaryDirectory
   prefixStage(): Promise<PrefixStage>
+  /** Has something ended at the latest when all is over, also by a signal. Answers with what ends it at once. */
+  untilClosed(end: () => Promise<void>): () => Promise<void>
   close(): Promise<void>
 }
 
@@ -15,19 +17,27 @@ export type Benchmark = (cast: Cast) => Promise<Figure[]>
 
 export function gatherCast(): Cast {
   const directory = makeTemporaryDirectory('bench')
+  const running = new Set<() => Promise<void>>()
   let stage: Promise<PrefixStage> | undefined
+  const untilClosed = (end: () => Promise<void>) => {
+    const endOnce = async () => {
+      if (running.delete(endOnce)) await end()
+    }
+    running.add(endOnce)
+    return endOnce
+  }
   return {
     directory,
+    untilClosed,
     prefixStage() {
-      stage ??= setPrefixStage()
+      stage ??= setPrefixStage().then((set) => {
+        untilClosed(set.close)
+        return set
+      })
       return stage
     },
     async close() {
-      // A stage that could not be set up has said so where it was wanted.
-      await stage?.then(
-        (set) => set.close(),
-        () => undefined,
-      )
+      for (const end of [...running].toReversed()) await end()
       directory.remove()
     },
   }

@@ -30,9 +30,10 @@ const exitLimitMs = 60_000
 type Load = string[]
 type Server = { socketDirectory: string; pgbench: string }
 
-export const hookOverhead: Benchmark = async ({ directory }) => {
+export const hookOverhead: Benchmark = async ({ directory, untilClosed }) => {
   const installation = await makePrivateInstallation(directory.make('hook/postgresql'))
   const cluster = await startCluster(directory, installation, settings, 'hook/cluster')
+  const stop = untilClosed(cluster.stop)
   const server: Server = { ...cluster, pgbench: join(installation.bindir, 'pgbench') }
   const utilityScript = join(directory.path, 'hook/utility.sql')
   writeFileSync(utilityScript, "SET application_name = 'bench';\n")
@@ -43,16 +44,17 @@ export const hookOverhead: Benchmark = async ({ directory }) => {
     pgbench(server, ['-i', '-q', '-s', '5'], true)
     rates = await compareRates(server, select)
   } finally {
-    await cluster.stop()
+    await stop()
   }
   const counted = await startCounting(directory, installation)
+  const stopCounting = untilClosed(counted.stop)
   try {
     const ofUtility = await compareInstructions('hook-overhead-utility', server, counted, utility)
     const ofSelect = await compareInstructions('hook-overhead-select', server, counted, select)
     const worse = ofUtility.value > ofSelect.value ? ofUtility : ofSelect
     return [{ ...worse, name: 'hook-overhead' }, ofUtility, ofSelect, rates]
   } finally {
-    await counted.stop()
+    await stopCounting()
   }
 }
 

@@ -30,9 +30,14 @@ const marks: Record<string, Mark> = {
   'sidecar-ready': { atMost: 400 },
 }
 
+/** As shells have it, when a signal ends us. */
+const statusOf = { SIGINT: 130, SIGTERM: 143 }
+
 async function measure(names: string[], print: (found: Figure) => void): Promise<boolean> {
   const cast = gatherCast()
   let good = true
+  for (const [signal, status] of Object.entries(statusOf))
+    process.once(signal, () => void cast.close().finally(() => process.exit(status)))
   try {
     for (const name of names) {
       process.stderr.write(`bench: ${name}\n`)

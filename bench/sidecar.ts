@@ -1,10 +1,13 @@
 // What the sidecar costs a machine on which nobody creates an extension.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { packagePath } from '../src/adapters/package-root.ts'
+import { serviceUser } from '../test/helpers/os-users.ts'
 import type { Stage } from '../test/helpers/stage.ts'
+import type { TemporaryDirectory } from '../test/helpers/temporary-directory.ts'
 import type { Benchmark, Cast } from './cast.ts'
 import { defaultRuns, figure } from './figures.ts'
 
@@ -16,7 +19,7 @@ const startLimitMs = 30_000
 type Started = { readyMs: number; pid: number; stop(): Promise<void> }
 
 /** From the start of the process until it says that it listens. */
-async function startTimed({ configDirectory }: Stage): Promise<Started> {
+async function startTimed(configDirectory: string): Promise<Started> {
   const started = performance.now()
   const child = spawn(process.execPath, [packagePath('dist/src/cli/main.js'), 'sidecar'], {
     env: { ...process.env, PGINSTALL_CONFIG_DIR: configDirectory },
@@ -40,24 +43,35 @@ async function startTimed({ configDirectory }: Stage): Promise<Started> {
   }
 }
 
-/** Takes the place of the stage's own sidecar, once for each run. */
+/** A sidecar beside the stage's own, with its settings, started anew for each run. */
 async function forEachStart<T>(cast: Cast, watch: (started: Started) => Promise<T>): Promise<T[]> {
   const { stage } = await cast.prefixStage()
-  await stage.sidecar.stop()
+  const configDirectory = settingsBeside(stage, cast.directory)
   const seen: T[] = []
-  try {
-    for (let run = 0; run < defaultRuns; run++) {
-      const started = await startTimed(stage)
-      try {
-        seen.push(await watch(started))
-      } finally {
-        await started.stop()
-      }
+  for (let run = 0; run < defaultRuns; run++) {
+    const started = await startTimed(configDirectory)
+    const stop = cast.untilClosed(started.stop)
+    try {
+      seen.push(await watch(started))
+    } finally {
+      await stop()
     }
-  } finally {
-    await stage.startSidecar()
   }
   return seen
+}
+
+/** The stage's settings with another socket and another store. */
+function settingsBeside(stage: Stage, directory: TemporaryDirectory): string {
+  const configDirectory = directory.make('sidecar/etc')
+  cpSync(stage.configDirectory, configDirectory, { recursive: true })
+  const file = join(configDirectory, 'pginstall.conf')
+  const socket = join(directory.make('sidecar/run', serviceUser), 'sidecar')
+  const state = directory.make('sidecar/state', serviceUser)
+  const settings = readFileSync(file, 'utf8')
+    .replace(/^socket = .*$/m, `socket = '${socket}'`)
+    .replace(/^directory = .*$/m, `directory = '${state}'`)
+  writeFileSync(file, settings)
+  return configDirectory
 }
 
 export const sidecarReady: Benchmark = async (cast) => [
@@ -87,10 +101,10 @@ export const sidecarRss: Benchmark = async (cast) => {
   ]
 }
 
-/** Megabytes of 1,000,000 bytes. */
+/** As in postgresql.conf: 1 MB is 1024 kB. */
 function residentMegabytes(pid: number): number {
   const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return (Number(kibibytes) * 1024) / 1e6
+  return Number(kibibytes) / 1024
 }
 
 /** All threads, to the nanosecond: /proc/PID/stat counts in hundredths of a second. */

@@ -5,8 +5,7 @@ import { closeSync, mkdirSync, openSync, rmSync, statSync, writeFileSync, writeS
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { packagePath } from '../src/adapters/package-root.ts'
-import type { TemporaryDirectory } from '../test/helpers/temporary-directory.ts'
-import type { Benchmark } from './cast.ts'
+import type { Benchmark, Cast } from './cast.ts'
 import { type Figure, figure, takeInTurn } from './figures.ts'
 import { startWebServer } from './web-server.ts'
 
@@ -17,16 +16,17 @@ type Load = { name: string; files: number; bytes: number; curlOptions: string[] 
 
 const blockBytes = 1024 ** 2
 
-export const transferLarge: Benchmark = ({ directory }) =>
-  measure(directory, { name: 'transfer-large', files: 1, bytes: 1024 ** 3, curlOptions: [] })
+export const transferLarge: Benchmark = (cast) =>
+  measure(cast, { name: 'transfer-large', files: 1, bytes: 1024 ** 3, curlOptions: [] })
 
-export const transferSmall: Benchmark = ({ directory }) =>
-  measure(directory, { name: 'transfer-small', files: 10_000, bytes: 10 * 1024, curlOptions: ['--parallel'] })
+export const transferSmall: Benchmark = (cast) =>
+  measure(cast, { name: 'transfer-small', files: 10_000, bytes: 10 * 1024, curlOptions: ['--parallel'] })
 
-async function measure(directory: TemporaryDirectory, load: Load): Promise<Figure[]> {
+async function measure({ directory, untilClosed }: Cast, load: Load): Promise<Figure[]> {
   const source = directory.make(`${load.name}/source`)
   for (let i = 0; i < load.files; i++) writeRandomFile(join(source, `${i}`), load.bytes)
   const server = await startWebServer(directory, source)
+  const stop = untilClosed(server.stop)
   try {
     const target = join(directory.path, load.name, 'target')
     const jobs = Array.from({ length: load.files }, (_, i) => ({
@@ -44,7 +44,7 @@ async function measure(directory: TemporaryDirectory, load: Load): Promise<Figur
     })
     return compare(load.name, samples)
   } finally {
-    await server.stop()
+    await stop()
     rmSync(join(directory.path, load.name), { recursive: true })
   }
 }
