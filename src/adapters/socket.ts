@@ -1,5 +1,6 @@
 // The sidecar's end of the unix socket: one request a connection, newline-delimited JSON, the peer known by SO_PEERCRED.
-import { chmod, lstat, mkdir, unlink } from 'node:fs/promises'
+import { lstatSync, unlinkSync } from 'node:fs'
+import { chmod, lstat, mkdir } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { type PeerCredentials, peerCredentials } from '../../native/index.ts'
@@ -156,7 +157,9 @@ async function removeStaleSocket(path: string): Promise<void> {
       hint: 'Stop it first, or set another "socket".',
     })
   }
-  await unlink(path)
+  // Another one that started when we did may have put its own there meanwhile.
+  const now = lstatSync(path, { throwIfNoEntry: false })
+  if (now?.ino === found.ino && now.ctimeMs === found.ctimeMs) unlinkSync(path)
 }
 
 /** Whether somebody listens. */

@@ -114,6 +114,15 @@ test.serial('restarted under load: errors that say so, then everything works', a
   for (const session of sessions) await installs(t, session)
 })
 
+test.serial('two are started at once where one was killed: one serves, the other says why it does not', async (t) => {
+  await day.sidecar.stop('SIGKILL')
+  const starts = await Promise.allSettled([day.startSidecar(), day.startSidecar()])
+  const refused = starts.flatMap((start) => (start.status === 'rejected' ? [String(start.reason)] : []))
+  t.is(refused.length, 1)
+  t.regex(refused[0] ?? '', /another sidecar listens|address already in use/)
+  await installs(t, await day.session())
+})
+
 /** Some process listens where the sidecar should, and does that for whoever connects; `stop` tells what it printed. */
 async function listenAsSidecar(path: string, user: string, action: string) {
   const { uid, gid } = user === serverUser ? {} : spawnAs(user)
