@@ -89,9 +89,9 @@ export async function remarksOnSetup(options: SetupOptions): Promise<string[]> {
 }
 
 /** @throws PginstallError insufficient_privilege */
-export function requireRights(cluster: Cluster | undefined): void {
+export function requireRights(cluster: Cluster): void {
   const uid = process.getuid?.()
-  if (uid === 0 || (cluster !== undefined && uid === cluster.owner.uid)) return
+  if (uid === 0 || uid === cluster.owner.uid) return
   throw new PginstallError('insufficient_privilege', 'set-up must be run as root', {
     detail: 'It writes into the PostgreSQL installation and speaks to the server in the name of its OS user.',
   })

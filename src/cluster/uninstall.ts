@@ -50,7 +50,7 @@ const commonFolders = ['store', 'files', 'incoming', 'repositories']
  */
 export async function planUninstall(options: UninstallOptions): Promise<Step[]> {
   const { cluster, unit, target, targetDirectory, isLast, signal } = options
-  requireRights(cluster)
+  if (cluster !== undefined) requireRights(cluster)
   return [
     ...(cluster === undefined ? [] : await planServer(options, cluster)),
     ...(isManaged(unit.unitDirectory) && hasTemplate(unit.unitDirectory) && existsSync(targetDirectory)

@@ -50,7 +50,7 @@ function withModule(scene: Scene, content: Buffer): string {
   return directory
 }
 
-test('a module that the server cannot load never gets its name; one that is gone is put back', async (t) => {
+test.serial('a module that the server cannot load never gets its name; one that is gone is put back', async (t) => {
   const { scene, cluster, module } = await prepare(t)
   succeeds(t, scene)
   const before = statSync(module).ino
@@ -81,7 +81,7 @@ test('a module that the server cannot load never gets its name; one that is gone
   await isOpen(t, cluster)
 })
 
-test('the module stays while a role names it or a session may have it', async (t) => {
+test.serial('the module stays while a role names it or a session may have it', async (t) => {
   const { scene, cluster, module } = await prepare(t)
   succeeds(t, scene)
   const old = await cluster.connect()
@@ -99,7 +99,7 @@ test('the module stays while a role names it or a session may have it', async (t
   await isOpen(t, cluster)
 })
 
-test('what databases have is not taken from under them', async (t) => {
+test.serial('what databases have is not taken from under them', async (t) => {
   const { scene, cluster, module } = await prepare(t)
   succeeds(t, scene)
   const session = await cluster.connect()
@@ -119,7 +119,7 @@ test('what databases have is not taken from under them', async (t) => {
   t.is(cluster.psql('SHOW session_preload_libraries', { args: ['-At'] }).output.trim(), 'pginstall')
 })
 
-test('where ALTER SYSTEM cannot do it, nothing is left half done and it is said why', async (t) => {
+test.serial('where ALTER SYSTEM cannot do it, nothing is left half done and it is said why', async (t) => {
   const { scene, cluster } = await prepare(t)
   await cluster.stop()
   const stubborn = await scene.restartCluster('-c', 'session_preload_libraries=auto_explain')
@@ -138,7 +138,7 @@ test('where ALTER SYSTEM cannot do it, nothing is left half done and it is said 
   await isOpen(t, broken)
 })
 
-test('what is no cluster of the installation, or not ours to touch, is refused', async (t) => {
+test.serial('what is no cluster of the installation, or not ours to touch, is refused', async (t) => {
   const { scene, cluster } = await prepare(t)
   refuses(t, scene, ['--data-directory', scene.directory.path], /is not the data directory of a cluster/)
   refuses(t, scene, ['--target', 'store'], /invalid target name: "store"/)

@@ -1,4 +1,5 @@
 // Set-up and the way back against real clusters: settings that exist, repetition, interruption, several clusters.
+// Serial: the command is waited for without doing anything else, so nothing would run beside it.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -36,7 +37,7 @@ const path = 'dynamic_library_path'
 const autoConf = (stage: Scene) => readFileSync(join(stage.dataDirectory(), 'postgresql.auto.conf'), 'utf8')
 const moduleOf = (stage: Scene) => join(stage.installation.pkglibdir, 'pginstall.so')
 
-test('the hook is there after set-up, a dry run says so before, and repeating it changes nothing', async (t) => {
+test.serial('the hook is there after set-up, a dry run says so before, and repeating it changes nothing', async (t) => {
   const stage = await scene(t)
   const cluster = await stage.addCluster()
   const before = stage.snapshot()
@@ -61,7 +62,7 @@ test('the hook is there after set-up, a dry run says so before, and repeating it
   t.regex(succeeds(t, stage.setup('--uninstall')).stderr, /nothing to do/)
 })
 
-test('settings of files and of ALTER SYSTEM are merged, and stay when ours go', async (t) => {
+test.serial('settings of files and of ALTER SYSTEM are merged, and stay when ours go', async (t) => {
   const stage = await scene(t)
   const cluster = await stage.addCluster({ [preload]: 'auto_explain', [path]: '/opt/a:$libdir' })
   const session = await cluster.connect()
@@ -79,35 +80,38 @@ test('settings of files and of ALTER SYSTEM are merged, and stay when ours go', 
   t.notRegex(autoConf(stage), /dynamic_library_path|shared_preload/, 'what the file says needs no ALTER SYSTEM')
 })
 
-test('a cluster that is down is set up for its next start, and its postmaster may keep the module to its end', async (t) => {
-  const stage = await scene(t)
-  const first = await stage.addCluster()
-  const session = await first.connect()
-  await session.query("ALTER SYSTEM SET work_mem = '5MB'")
-  await first.stop()
-  const down = ['--shared', '--data-directory', stage.dataDirectory()]
-  t.regex(succeeds(t, stage.setup(...down)).stderr, /does not run/)
-  t.regex(autoConf(stage), /^work_mem = '5MB'$/m)
-  t.is(statSync(join(stage.dataDirectory(), 'postgresql.auto.conf')).uid, statSync(stage.dataDirectory()).uid)
-  const again = await stage.restartCluster()
-  t.is(await shown(again, 'shared_preload_libraries'), 'pginstall')
-  t.is(await shown(again, preload), 'pginstall')
-  t.is(await shown(again, path), `$libdir:${join(stage.state, 'main', 'lib')}`)
+test.serial(
+  'a cluster that is down is set up for its next start, and its postmaster may keep the module to its end',
+  async (t) => {
+    const stage = await scene(t)
+    const first = await stage.addCluster()
+    const session = await first.connect()
+    await session.query("ALTER SYSTEM SET work_mem = '5MB'")
+    await first.stop()
+    const down = ['--shared', '--data-directory', stage.dataDirectory()]
+    t.regex(succeeds(t, stage.setup(...down)).stderr, /does not run/)
+    t.regex(autoConf(stage), /^work_mem = '5MB'$/m)
+    t.is(statSync(join(stage.dataDirectory(), 'postgresql.auto.conf')).uid, statSync(stage.dataDirectory()).uid)
+    const again = await stage.restartCluster()
+    t.is(await shown(again, 'shared_preload_libraries'), 'pginstall')
+    t.is(await shown(again, preload), 'pginstall')
+    t.is(await shown(again, path), `$libdir:${join(stage.state, 'main', 'lib')}`)
 
-  // Every process has it from the postmaster: no file is opened any more, whoever stays.
-  await again.connect()
-  succeeds(t, stage.setup('--uninstall'))
-  t.false(existsSync(moduleOf(stage)))
-  t.is(await shown(again, preload), '')
-  succeeds(t, stage.setup())
-  await again.stop()
-  const refused = stage.setup('--uninstall')
-  t.is(refused.status, 1)
-  t.regex(refused.stderr, /does not run\n.*\nHINT: Start it/)
-  t.true(existsSync(moduleOf(stage)))
-})
+    // Every process has it from the postmaster: no file is opened any more, whoever stays.
+    await again.connect()
+    succeeds(t, stage.setup('--uninstall'))
+    t.false(existsSync(moduleOf(stage)))
+    t.is(await shown(again, preload), '')
+    succeeds(t, stage.setup())
+    await again.stop()
+    const refused = stage.setup('--uninstall')
+    t.is(refused.status, 1)
+    t.regex(refused.stderr, /does not run\n.*\nHINT: Start it/)
+    t.true(existsSync(moduleOf(stage)))
+  },
+)
 
-test('two installations of one major and two clusters of one installation are three targets', async (t) => {
+test.serial('two installations of one major and two clusters of one installation are three targets', async (t) => {
   const stage = await scene(t)
   const other = await stage.addInstallation('other')
   const names = ['cluster', 'second', 'third'] as const
@@ -143,26 +147,35 @@ test('two installations of one major and two clusters of one installation are th
   t.false(existsSync(stage.state))
 })
 
-test('killed before any of its changes, logins work, and it can be taken back or gone on with', async (t) => {
+/** Logs in, also after a reload by somebody else, which makes half of the settings hold. */
+async function isOpen(t: ExecutionContext, cluster: Cluster, when: string): Promise<void> {
+  await t.notThrowsAsync(shown(cluster, preload), when)
+  await reload(cluster)
+  await t.notThrowsAsync(shown(cluster, preload), `${when}, and a reload`)
+}
+
+test.serial('set-up killed before any of its changes locks nobody out, and can be taken back', async (t) => {
   const stage = await scene(t)
   const cluster = await stage.addCluster()
   const before = stage.snapshot()
-  const isOpen = async (when: string) => {
-    await t.notThrowsAsync(shown(cluster, preload), when)
-    // A reload by somebody else makes half of the settings hold.
-    await reload(cluster)
-    await t.notThrowsAsync(shown(cluster, preload), `${when}, and a reload`)
-  }
   let change = 1
   for (; stage.killSetup(change); change += stride) {
-    await isOpen(`killed before change ${change} of set-up`)
+    await isOpen(t, cluster, `killed before change ${change}`)
     succeeds(t, stage.setup('--uninstall'))
     t.deepEqual(newPaths(before, stage.snapshot()), [])
   }
   t.true(change > 12, `set-up has ${change - 1} changes`)
   t.is(await shown(cluster, preload), 'pginstall')
-  for (change = 1; stage.killSetup(change, '--uninstall'); change += stride) {
-    await isOpen(`killed before change ${change} of the way back`)
+})
+
+test.serial('the way back killed before any of its changes locks nobody out, and set-up repairs all', async (t) => {
+  const stage = await scene(t)
+  const cluster = await stage.addCluster()
+  const before = stage.snapshot()
+  succeeds(t, stage.setup())
+  let change = 1
+  for (; stage.killSetup(change, '--uninstall'); change += stride) {
+    await isOpen(t, cluster, `killed before change ${change}`)
     succeeds(t, stage.setup())
     t.is(await shown(cluster, preload), 'pginstall')
   }
