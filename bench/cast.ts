@@ -19,12 +19,17 @@ export function gatherCast(): Cast {
   const directory = makeTemporaryDirectory('bench')
   const running = new Set<() => Promise<void>>()
   let stage: Promise<PrefixStage> | undefined
+  let closing: Promise<void> | undefined
   const untilClosed = (end: () => Promise<void>) => {
     const endOnce = async () => {
       if (running.delete(endOnce)) await end()
     }
     running.add(endOnce)
     return endOnce
+  }
+  const closeAll = async () => {
+    for (const end of [...running].toReversed()) await end()
+    directory.remove()
   }
   return {
     directory,
@@ -36,9 +41,10 @@ export function gatherCast(): Cast {
       })
       return stage
     },
-    async close() {
-      for (const end of [...running].toReversed()) await end()
-      directory.remove()
+    close() {
+      // A signal may come while it is at work, or the end while a signal is.
+      closing ??= closeAll()
+      return closing
     },
   }
 }
