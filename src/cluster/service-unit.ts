@@ -23,7 +23,9 @@ export type UnitOptions = {
 }
 
 const template = 'pginstall-sidecar@.service'
-const unitFiles = ['pginstall-sidecar.service', template]
+/** The unit over all instances. */
+const umbrella = 'pginstall-sidecar.service'
+const unitFiles = [umbrella, template]
 const systemUnitDirectory = '/etc/systemd/system'
 const timeoutMs = 120_000
 
@@ -47,6 +49,10 @@ export function installedUnits(unitDirectory: string): string[] {
 /** Whether there are units that systemd can be asked to stop. */
 export function hasTemplate(unitDirectory: string): boolean {
   return existsSync(join(unitDirectory, template))
+}
+
+export function hasUmbrella(unitDirectory: string): boolean {
+  return existsSync(join(unitDirectory, umbrella))
 }
 
 /** Steps that remove what an interrupted run has left beside them. */
@@ -73,6 +79,8 @@ export async function isServing(target: string, signal: AbortSignal): Promise<bo
 
 export async function startService(target: string, signal: AbortSignal): Promise<void> {
   await systemctl(['daemon-reload'], signal)
+  // Only while it is active does it pass on what is done to it.
+  await systemctl(['enable', '--now', umbrella], signal)
   await systemctl(['enable', instance(target)], signal)
   // Also when it runs: with what it was before.
   await systemctl(['restart', instance(target)], signal)
@@ -80,6 +88,10 @@ export async function startService(target: string, signal: AbortSignal): Promise
 
 export async function stopService(target: string, signal: AbortSignal): Promise<void> {
   await systemctl(['disable', '--now', instance(target)], signal)
+}
+
+export async function stopUmbrella(signal: AbortSignal): Promise<void> {
+  await systemctl(['disable', '--now', umbrella], signal)
 }
 
 export function reloadUnits(signal: AbortSignal): Promise<void> {

@@ -11,12 +11,14 @@ import type { Step } from './plan.ts'
 import { disable, findUsers, type Role, readServerSettings } from './server-settings.ts'
 import {
   hasTemplate,
+  hasUmbrella,
   installedUnits,
   isManaged,
   planUnitLeftovers,
   reloadUnits,
   removeUnit,
   stopService,
+  stopUmbrella,
   type UnitOptions,
 } from './service-unit.ts'
 import { isOurUser, removeServiceUser } from './service-user.ts'
@@ -183,11 +185,15 @@ function planFolders(paths: string[], signal: AbortSignal): Step[] {
 
 function planLast(unit: UnitOptions, signal: AbortSignal): Step[] {
   const units = installedUnits(unit.unitDirectory)
+  const managed = isManaged(unit.unitDirectory)
   const steps: Step[] = [
+    ...(managed && hasUmbrella(unit.unitDirectory)
+      ? [{ what: 'stop service pginstall-sidecar', run: () => stopUmbrella(signal) }]
+      : []),
     ...planUnitLeftovers(unit.unitDirectory),
     ...units.map((path) => ({ what: `remove ${path}`, run: () => removeUnit(path) })),
   ]
-  if (units.length > 0 && isManaged(unit.unitDirectory)) {
+  if (units.length > 0 && managed) {
     steps.push({ what: 'systemctl daemon-reload', run: () => reloadUnits(signal) })
   }
   steps.push(

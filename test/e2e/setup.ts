@@ -67,7 +67,10 @@ onDebian('a machine of Debian is set up by one command, serves, and is as before
   // It was down: what holds from its start on was merged with the file in conf.d by what the server's program reads.
   succeeds(['pg_ctlcluster', '--skip-systemctl-redirect', '15', 'main', 'start'])
   t.is(succeeds(sql('SHOW session_preload_libraries'), 'postgres'), 'auto_explain, pginstall\n')
-  t.regex(machine.asked(), /daemon-reload\n.*enable pginstall-sidecar@main\.service\n.*restart pginstall-sidecar@main/)
+  t.regex(
+    machine.asked(),
+    /daemon-reload\n.*enable --now pginstall-sidecar\.service\n.*enable pginstall-sidecar@main\.service\n.*restart pginstall-sidecar@main/,
+  )
   t.is(
     succeeds(setup()),
     'pginstall setup: start service pginstall-sidecar@main\n',
@@ -91,5 +94,8 @@ onDebian('a machine of Debian is set up by one command, serves, and is as before
   t.is(succeeds(sql('SHOW session_preload_libraries'), 'postgres'), 'auto_explain\n')
   t.is(everything(), '')
   t.not(machine.run(['getent', 'passwd', 'pginstall']).status, 0)
-  t.regex(machine.asked(), /disable --now pginstall-sidecar@main/)
+  t.regex(
+    machine.asked(),
+    /disable --now pginstall-sidecar@main[\s\S]*disable --now pginstall-sidecar\.service\n.*daemon-reload\n$/,
+  )
 })
