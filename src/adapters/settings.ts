@@ -153,7 +153,7 @@ const foldersOfDirectory = new Set(['store', 'files', 'incoming', 'repositories'
 /** `listen-port` and `Listen_Port` are listen_port, as on postgres's command line. */
 export function settingName(text: string): SettingName {
   const name = text.toLowerCase().replaceAll('-', '_')
-  if (name in definitions) return name as SettingName
+  if (Object.hasOwn(definitions, name)) return name as SettingName
   throw new PginstallError('invalid_parameter_value', `unrecognized setting: "${text}"`, {
     hint: '"pginstall config" lists all settings.',
   })
@@ -283,7 +283,7 @@ export async function writeRepositorySetting(
     })
   }
   const name = key.toLowerCase().replaceAll('-', '_')
-  if (!(name in repositoryDefinitions)) {
+  if (!Object.hasOwn(repositoryDefinitions, name)) {
     throw new PginstallError('invalid_parameter_value', `unrecognized repository setting: "${key}"`, {
       hint: `There are: ${Object.keys(repositoryDefinitions).join(', ')}.`,
     })
@@ -313,7 +313,8 @@ function readRecord<D extends Record<string, Definition>>(
   for (const [name, { kind, default: value }] of Object.entries(table)) record[name] = parseValue(name, kind, value)
   for (const { name, value, line } of readConf(file)) {
     const definition = table[name.toLowerCase()]
-    if (definition === undefined) throw broken(file, line, `unrecognized setting "${name}"`)
+    if (definition === undefined || !Object.hasOwn(table, name.toLowerCase()))
+      throw broken(file, line, `unrecognized setting "${name}"`)
     record[name.toLowerCase()] = locate(file, line, () => parseValue(name, definition.kind, value))
   }
   return record as { [N in keyof D]: ValueOf<D[N]['kind']> }
@@ -340,7 +341,8 @@ function parseValue(name: string, kind: Kind, value: string): string | number | 
 
 function parseNumber(name: string, text: string, units: Record<string, number>): number {
   const match = /^\s*([0-9]{1,15})\s*([A-Za-z]*)\s*$/.exec(text)
-  const factor = units[match?.[2]?.toLowerCase() ?? '?']
+  const unit = match?.[2]?.toLowerCase() ?? '?'
+  const factor = Object.hasOwn(units, unit) ? units[unit] : undefined
   if (match === null || factor === undefined) {
     const valid = Object.keys(units).filter((unit) => unit !== '')
     throw new PginstallError('invalid_parameter_value', `invalid value for "${name}": "${text}"`, {

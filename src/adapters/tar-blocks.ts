@@ -28,7 +28,7 @@ export async function* gunzipOne(path: string, signal: AbortSignal): AsyncGenera
   if (size > maxArchiveBytes) throw tooLarge(`it has more than ${maxArchiveBytes} bytes`)
   const head = Buffer.alloc(gzipHeaderBytes)
   const tail = Buffer.alloc(gzipTrailerBytes)
-  if (size < gzipHeaderBytes + gzipTrailerBytes) throw unsound('it is no gzip file')
+  if (size <= gzipHeaderBytes + gzipTrailerBytes) throw unsound('it is no gzip file')
   await file.read(head, 0, gzipHeaderBytes, 0)
   await file.read(tail, 0, gzipTrailerBytes, size - gzipTrailerBytes)
   // Magic, deflate, and no optional fields: nothing may hide in a header.
@@ -134,7 +134,7 @@ class EntryBody {
 }
 
 function parseHeader(block: Buffer): { path: string; size: number } {
-  const header = new Header(block)
+  const header = decodeHeader(block)
   if (!header.cksumValid) throw unsound('a tar header has a wrong checksum')
   const { path, size, type, linkpath } = header
   if (path === undefined || path === '') throw unsound('a tar entry has no name')
@@ -143,6 +143,14 @@ function parseHeader(block: Buffer): { path: string; size: number } {
   }
   if (size === undefined) throw unsound(`the entry ${JSON.stringify(path)} has no sound size`)
   return { path, size }
+}
+
+function decodeHeader(block: Buffer): Header {
+  try {
+    return new Header(block)
+  } catch (cause) {
+    throw unsound('a tar header has a number that is none', cause)
+  }
 }
 
 class ByteReader {

@@ -40,7 +40,7 @@ export function formatIdentity({ fullName, version, target, build }: ArchiveIden
  * @throws PginstallError invalid_name, name_too_long
  */
 export function parseIdentity(file: string): ArchiveIdentity {
-  const parts = file.endsWith(suffix) ? file.slice(0, -suffix.length).split('--') : []
+  const parts = file.endsWith(suffix) && !file.includes('/') ? file.slice(0, -suffix.length).split('--') : []
   const build = /^[1-9][0-9]{0,8}$/.exec(parts.pop() ?? '')?.[0]
   const target = parseTarget(parts)
   const version = parts.pop()

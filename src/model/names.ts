@@ -134,6 +134,8 @@ function fullNameFault(text: string): string | undefined {
 function shortNameFault(text: string): string | undefined {
   if (text === '') return 'Extension names must not be empty.'
   if (Buffer.byteLength(text) > maxShortNameBytes) return `Extension names have at most ${maxShortNameBytes} bytes.`
+  // PostgreSQL's strings end at it, so it would see another name.
+  if (text.includes('\0')) return 'Extension names must not contain NUL.'
   if (text.includes('--')) return 'Extension names must not contain "--".'
   if (text.startsWith('-') || text.endsWith('-')) return 'Extension names must not begin or end with "-".'
   return undefined
