@@ -10,6 +10,7 @@
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 
 #if PG_VERSION_NUM >= 140000
 #include "utils/wait_event.h"
@@ -64,5 +65,25 @@
 #else
 #define sidecar_wait_event() PG_WAIT_EXTENSION
 #endif
+
+/* Where the value of a setting comes from, a placeholder's too */
+static inline GucSource
+setting_source(const char *name)
+{
+	struct config_generic *setting = NULL;
+
+#if PG_VERSION_NUM >= 160000
+	setting = find_option(name, false, true, DEBUG5);
+#else
+	struct config_generic **all = get_guc_variables();
+
+	for (int i = 0; i < GetNumConfigOptions(); i++)
+	{
+		if (pg_strcasecmp(all[i]->name, name) == 0)
+			setting = all[i];
+	}
+#endif
+	return setting ? setting->source : PGC_S_DEFAULT;
+}
 
 #endif							/* PGINSTALL_COMPAT_H */

@@ -23,6 +23,12 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 
+/*
+ * What the server's own directories are while one statement sees others: what
+ * an event trigger of that statement creates is PostgreSQL's own matter still.
+ */
+static const ExtensionRoot *outermost = NULL;
+
 #define refuse_path(path, ...) \
 	ereport(ERROR, \
 			(errcode(ERRCODE_SYSTEM_ERROR), \
@@ -139,9 +145,12 @@ extension_control_path(void)
 bool
 postgres_has_extension(const char *name)
 {
-	char	   *system = share_extension_directory(my_exec_path);
+	char	   *system = share_extension_directory(outermost ?
+												   outermost->exec_path :
+												   my_exec_path);
 	const char *destdir = GetConfigOption("extension_destdir", true, false);
-	const char *path = extension_control_path();
+	const char *path = outermost ? outermost->control_path :
+		extension_control_path();
 	char	   *rest;
 	char	   *piece;
 
@@ -205,7 +214,10 @@ enter_extension_root(ExtensionRoot *saved, const char *path)
 	const char *value = extension_control_path();
 
 	strlcpy(saved->exec_path, my_exec_path, MAXPGPATH);
+	saved->control_path = value ? pstrdup(value) : NULL;
 	saved->guc_nest_level = 0;
+	if (outermost == NULL)
+		outermost = saved;
 	if (value == NULL)
 	{
 		strlcpy(my_exec_path, path, MAXPGPATH);
@@ -224,6 +236,8 @@ enter_extension_root(ExtensionRoot *saved, const char *path)
 void
 leave_extension_root(const ExtensionRoot *saved, bool completed)
 {
+	if (outermost == saved)
+		outermost = NULL;
 	strlcpy(my_exec_path, saved->exec_path, MAXPGPATH);
 	if (completed && saved->guc_nest_level > 0)
 		AtEOXact_GUC(true, saved->guc_nest_level);

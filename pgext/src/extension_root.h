@@ -11,6 +11,7 @@
 typedef struct ExtensionRoot
 {
 	char		exec_path[MAXPGPATH];
+	const char *control_path;	/* NULL where the setting does not exist */
 	int			guc_nest_level; /* 0 where the setting does not exist */
 } ExtensionRoot;
 

@@ -14,6 +14,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "miscadmin.h"
 #include "names.h"
 #include "utils/varlena.h"
 
@@ -28,9 +29,40 @@ static bool check_directory(char **newval, void **extra, GucSource source);
 static bool check_sidecar_user(char **newval, void **extra, GucSource source);
 static bool check_prefer(char **newval, void **extra, GucSource source);
 
+/*
+ * What a client has set before we are loaded stands in for the configuration
+ * file's value, and falls back to the built-in default when PostgreSQL finds
+ * that the client may not set it: to another cluster's sidecar, perhaps. With
+ * shared_preload_libraries the settings are known by then, and PostgreSQL
+ * refuses by itself.
+ */
+static void
+refuse_clients_settings(void)
+{
+	static const char *const names[] = {
+		"pginstall.socket", "pginstall.directory", "pginstall.sidecar_user",
+		"pginstall.prefer", "pginstall.timeout"
+	};
+
+	if (strcmp(GetConfigOption("is_superuser", false, false), "on") == 0)
+		return;
+	for (int i = 0; i < lengthof(names); i++)
+	{
+		if (setting_source(names[i]) >= PGC_S_CLIENT)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied to set parameter \"%s\"",
+							names[i]),
+					 errhint("Take it out of the connection's options, or PGOPTIONS.")));
+	}
+}
+
 void
 define_settings(void)
 {
+	if (!process_shared_preload_libraries_in_progress)
+		refuse_clients_settings();
+
 	DefineCustomStringVariable("pginstall.socket",
 							   "Unix socket of the pginstall sidecar.",
 							   NULL, &pginstall_socket,

@@ -82,7 +82,7 @@ library_for(const char *file)
 }
 
 static DefElem *
-find_option(const List *options, const char *name)
+find_defelem(const List *options, const char *name)
 {
 	ListCell   *lc;
 
@@ -100,8 +100,8 @@ find_option(const List *options, const char *name)
 static List *
 module_clause(const CreateFunctionStmt *stmt)
 {
-	DefElem    *language = find_option(stmt->options, "language");
-	DefElem    *as = find_option(stmt->options, "as");
+	DefElem    *language = find_defelem(stmt->options, "language");
+	DefElem    *as = find_defelem(stmt->options, "as");
 
 	if (language == NULL || as == NULL ||
 		strcmp(defGetString(language), "c") != 0)

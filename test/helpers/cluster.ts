@@ -12,7 +12,10 @@ export type Cluster = {
   /** A connected client; the cluster's stop ends it. Notices are collected. */
   connect(options?: { database?: string; user?: string }): Promise<Session>
   /** psql's standard output and error together, as a person sees them. */
-  psql(sql: string, options?: { database?: string; user?: string; args?: string[] }): { status: number; output: string }
+  psql(
+    sql: string,
+    options?: { database?: string; user?: string; args?: string[]; options?: string },
+  ): { status: number; output: string }
   /** The server's log so far. */
   log(): string
   /** Process id of the postmaster. */
@@ -83,11 +86,20 @@ export async function startCluster(
       return server.pid as number
     },
     connect: (options = {}) => connect(socketDirectory, options, sessions),
-    psql(sql, { database = 'postgres', user = 'postgres', args = [] } = {}) {
-      const shown = spawnSync('psql', ['-X', '-h', socketDirectory, '-U', user, '-d', database, ...args, '-c', sql], {
-        encoding: 'utf8',
-      })
-      return { status: shown.status ?? 1, output: shown.stdout + shown.stderr }
+    psql(sql, { database = 'postgres', user = 'postgres', args = [], options } = {}) {
+      // One file for both, so that notices and errors stand where a terminal shows them.
+      const file = join(directory.path, name, 'psql')
+      const output = openSync(file, 'w')
+      const { status } = spawnSync(
+        'psql',
+        ['-X', '-h', socketDirectory, '-U', user, '-d', database, ...args, '-c', sql],
+        {
+          stdio: ['ignore', output, output],
+          env: { ...process.env, ...(options === undefined ? {} : { PGOPTIONS: options }) },
+        },
+      )
+      closeSync(output)
+      return { status: status ?? 1, output: readFileSync(file, 'utf8') }
     },
     log: () => readFileSync(logFile, 'utf8'),
     async stop() {

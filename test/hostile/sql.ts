@@ -156,3 +156,38 @@ test.serial(
     t.deepEqual(await session.query('SELECT good()'), [{ good: 1 }])
   },
 )
+
+test.serial('settings given at connection start replace none of the server’s', async (t) => {
+  const { database } = await setScene(t, stage)
+  const connect = (user: string, options: string) =>
+    stage.cluster.psql('SHOW pginstall.socket', { database, user, args: ['-At'], options })
+  for (const options of [
+    '-c pginstall.socket=/tmp/x',
+    '-c PgInstall.timeout=9',
+    '-c pginst\\all.prefer=x.y/z',
+    '--pginstall.directory=/tmp',
+  ]) {
+    const { status, output } = connect('plain', options)
+    t.not(status, 0, options)
+    t.regex(output, /permission denied to set parameter "pginstall/, output)
+  }
+  t.regex(connect('plain', '-c work_mem=1MB').output, /run\/sidecar\n$/)
+})
+
+test.serial('an event trigger of our statement gets from PostgreSQL what PostgreSQL has', async (t) => {
+  const { repository, session } = await setScene(t, stage)
+  const evil = await forgeArchive(stage.directory.path, {
+    fullName: 'evil.example/sql/hstore',
+    control: `default_version = '1.0'\n`,
+    script: 'CREATE FUNCTION evil() RETURNS int4 LANGUAGE sql AS $$ SELECT 1 $$;',
+  })
+  await repository.add(archive)
+  await repository.add(evil)
+  repository.publish()
+  await session.query(`
+    CREATE FUNCTION more() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+      BEGIN CREATE EXTENSION hstore; EXCEPTION WHEN OTHERS THEN NULL; END; END $$;
+    CREATE EVENT TRIGGER more ON ddl_command_end WHEN TAG IN ('CREATE EXTENSION') EXECUTE FUNCTION more()`)
+  await session.query('CREATE EXTENSION good')
+  t.deepEqual(await session.query(`SELECT proname FROM pg_proc WHERE proname = 'evil'`), [])
+})
