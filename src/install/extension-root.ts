@@ -150,8 +150,9 @@ async function placeExtension(
  */
 function modulePathname(text: string, auxiliary: boolean, modules: ModuleNames): string | null {
   const said = parseControlFile(text, { file: 'control file', auxiliary }).modulePathname
-  const own = modules[basename(said ?? '', '.so')]
-  if (said === undefined || own !== undefined) return own ?? null
+  const module = basename(said ?? '', '.so')
+  if (Object.hasOwn(modules, module)) return modules[module] ?? null
+  if (said === undefined) return null
   return /^\$libdir\/[A-Za-z0-9_.+-]+$/.test(said) && !said.includes('..') ? said : null
 }
 

@@ -77,7 +77,9 @@ async function resolveAndPlace(
   const extensions: RootedExtension[] = []
   for (const resolved of [asked, ...required]) {
     const archive = await store.take(resolved, notify, signal)
-    extensions.push({ archive, modules: await linkModules(archive, modulePathOf(target), store.work) })
+    const mayReplace = asker.superuser || resolved.trusted
+    const modules = await linkModules(archive, { directory: modulePathOf(target), work: store.work, mayReplace })
+    extensions.push({ archive, modules })
   }
   const builtin = extensions
     .flatMap(({ archive }) => archive.manifest.requires)

@@ -14,9 +14,13 @@ export type ModuleNames = Record<string, string>
 /**
  * Links the archive's modules. One module serves every SQL version of its extension (PostgreSQL's contract), so the
  * link follows the newest version and never goes back by itself. It is replaced in one step: a session that has the
- * old module mapped keeps it. `work` takes the new one before.
+ * old module mapped keeps it. `work` takes the new one before. Other databases use the link too, so without `mayReplace`
+ * one that is there stays: PostgreSQL may still refuse whoever asked.
  */
-export async function linkModules(archive: StoredArchive, directory: string, work: string): Promise<ModuleNames> {
+export async function linkModules(
+  archive: StoredArchive,
+  { directory, work, mayReplace }: { directory: string; work: string; mayReplace: boolean },
+): Promise<ModuleNames> {
   const names: ModuleNames = {}
   makeDirectory(directory)
   for (const module of archive.manifest.modules) {
@@ -24,7 +28,7 @@ export async function linkModules(archive: StoredArchive, directory: string, wor
     const link = join(directory, `${name}.so`)
     const wanted = join(archive.path, archive.name, `${module}.so`)
     const current = targetOf(link)
-    if (current !== wanted && !(current !== undefined && isNewer(current, archive.version))) {
+    if (current === undefined || (mayReplace && current !== wanted && !isNewer(current, archive.version))) {
       makeDirectory(work)
       const fresh = join(work, `${randomUUID()}.so`)
       symlinkSync(wanted, fresh)

@@ -1,6 +1,7 @@
 // The store: unpacked archives, shared by all targets of the machine. Each is immutable, and complete or absent.
 import { createHash, randomUUID } from 'node:crypto'
 import {
+  copyFileSync,
   createReadStream,
   existsSync,
   linkSync,
@@ -170,7 +171,7 @@ export class Store {
       const place = join(staged, path)
       mkdirSync(dirname(place), { recursive: true, mode: 0o755 })
       directories.add(dirname(place))
-      linkSync(join(this.#files, sha256), place)
+      linkOrCopy(join(this.#files, sha256), place)
     }
     await writeDurably(join(staged, manifestPath), JSON.stringify(manifest, null, 2) + '\n')
     await syncPaths([...directories])
@@ -190,6 +191,16 @@ export class Store {
   /** Flat, since `a.b/x` may have the version `y` while there is an extension `a.b/x/y`. */
   #pathOf({ fullName, version, archive }: Resolved): string {
     return join(this.#root, serverKey(archive.postgresql), flattenFullName(fullName), version, archive.sha256)
+  }
+}
+
+/** A file system lets a file have so many names only (ext4: 65,000), and everybody has some empty file. */
+function linkOrCopy(file: string, place: string): void {
+  try {
+    linkSync(file, place)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EMLINK') throw cause
+    copyFileSync(file, place)
   }
 }
 
