@@ -103,7 +103,10 @@ export class Resolver {
       if (name.kind === 'short') return { repository, extension: this.#chooseProvider(name.short, names) }
       const extension = names.extensions.find(({ full_name }) => full_name === name.full)
       if (extension !== undefined) return { repository, extension }
-      strangers.push(...names.extensions.map(({ full_name }) => full_name))
+      // Names of private extensions are told to nobody who may not install them.
+      const { asker, policy } = this.#circumstances
+      const tellable = names.extensions.filter(({ full_name }) => judge(full_name, asker, policy).allowed)
+      strangers.push(...tellable.map(({ full_name }) => full_name))
     }
     throw this.#unreached[0] ?? notAvailable(name, repositories, strangers)
   }
@@ -116,10 +119,11 @@ export class Resolver {
     const candidates = narrowByPreference(allowed, prefer)
     const chosen = extensions.find(({ full_name }) => full_name === candidates[0])
     if (chosen === undefined) {
-      const reasons = verdicts.map(({ fullName, verdict }) =>
-        verdict.allowed ? '' : `"${fullName}": ${verdict.reason}`,
-      )
-      throw refusal(short, reasons.join(' '))
+      const reasons = verdicts.map(({ fullName, verdict }) => {
+        const reason = verdict.allowed ? '' : verdict.reason
+        return asker.superuser ? `"${fullName}": ${reason}` : reason
+      })
+      throw refusal(short, [...new Set(reasons)].join(' '))
     }
     if (candidates.length > 1) {
       throw new PginstallError('ambiguous_extension', `extension short name "${short}" matches several providers`, {

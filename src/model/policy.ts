@@ -21,17 +21,21 @@ export type Asker = {
 export type Verdict = { allowed: true; trusted: boolean } | { allowed: false; reason: string }
 
 export function judge(fullName: string, asker: Asker, policy: Policy): Verdict {
+  // What policy says of other names, and of whom, is told to superusers only.
+  const ungranted: Verdict = { allowed: false, reason: `No grant gives it to role "${asker.roles[0] ?? ''}".` }
   const denied = policy.deny.find((pattern) => matchesPattern(fullName, pattern))
-  if (denied !== undefined) return { allowed: false, reason: `Setting "deny" has "${denied}".` }
+  if (denied !== undefined) {
+    return asker.superuser ? { allowed: false, reason: `Setting "deny" has "${denied}".` } : ungranted
+  }
   if (!policy.allow.some((pattern) => matchesPattern(fullName, pattern))) {
-    return { allowed: false, reason: `Setting "allow" is "${policy.allow.join(', ')}".` }
+    return asker.superuser ? { allowed: false, reason: `Setting "allow" is "${policy.allow.join(', ')}".` } : ungranted
   }
   if (asker.superuser) return { allowed: true, trusted: false }
   const grants = policy.grants.filter(
     ({ role, extensions }) =>
       asker.roles.includes(role) && extensions.some((pattern) => matchesPattern(fullName, pattern)),
   )
-  if (grants.length === 0) return { allowed: false, reason: `No grant gives it to role "${asker.roles[0] ?? ''}".` }
+  if (grants.length === 0) return ungranted
   return { allowed: true, trusted: grants.some(({ trusted }) => trusted) }
 }
 

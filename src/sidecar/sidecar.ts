@@ -65,11 +65,12 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
       policy: { allow, deny, grants },
     }
   }
+  const strangers = new StrangerLog()
   let mirror: IndexMirror | undefined
   await serveSocket(settings.socket, {
     admit: (peer) => {
       const admitted = peer.uid === 0 || peer.uid === serverUid
-      if (!admitted) log.warn({ peer }, 'refused a peer that is not the server')
+      if (!admitted && strangers.isNews(peer.uid)) log.warn({ peer }, 'refused a peer that is not the server')
       return admitted
     },
     answer: async (connection) => {
@@ -100,6 +101,18 @@ function prepareStore(store: Store, log: Logger): void {
     store.prepare()
   } catch (thrown) {
     log.warn({ error: reportError(fileTrouble('prepare the store', thrown)) }, 'could not prepare the store')
+  }
+}
+
+/** Anybody may connect, and must not fill the log by it: one line a second for each OS user. */
+class StrangerLog {
+  #last = new Map<number, number>()
+
+  isNews(uid: number): boolean {
+    const now = performance.now()
+    if (now - (this.#last.get(uid) ?? -Infinity) < 1000) return false
+    this.#last.set(uid, now)
+    return true
   }
 }
 
