@@ -54,7 +54,7 @@ const controlEscapes: Record<string, number> = { b: 8, f: 12, n: 10, r: 13, t: 9
 export function parseConfFile(text: string, file: string): ConfEntry[] {
   const nul = text.indexOf('\0')
   if (nul >= 0) throw fault(file, text.slice(0, nul).split('\n').length, 'has a NUL byte')
-  const tokens = tokenize(text)
+  const tokens = tokenize(text, file)
   const entries: ConfEntry[] = []
   for (let at = 0; tokens[at]?.kind !== 'end'; at++) {
     if (tokens[at]?.kind === 'eol') continue
@@ -91,11 +91,13 @@ export function formatConfValue(value: string): string {
   return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''").replaceAll('\n', '\\n').replaceAll('\r', '\\r')}'`
 }
 
-function tokenize(text: string): Token[] {
+function tokenize(text: string, file: string): Token[] {
   const tokens: Token[] = []
   let line = 1
   for (let at = 0; at < text.length; ) {
     const { kind, length } = longestMatch(text, at)
+    // The grammar has no such token. Reading on would try every rule at each place of what may be one long unended string.
+    if (kind === 'other') throw syntaxError(file, line, `near token "${text[at]}"`)
     if (kind !== 'blank' && kind !== 'comment') tokens.push({ kind, text: text.slice(at, at + length), line })
     if (kind === 'eol') line++
     at += length
@@ -118,7 +120,12 @@ function take(tokens: Token[], at: number, fits: (kind: Token['kind']) => boolea
   const token = tokens[at] ?? (tokens.at(-1) as Token)
   if (fits(token.kind)) return token
   const place = token.kind === 'eol' || token.kind === 'end' ? 'near end of line' : `near token "${token.text}"`
-  throw new PginstallError('config_file_error', `syntax error in file "${file}" line ${token.line}, ${place}`)
+  throw syntaxError(file, token.line, place)
+}
+
+/** As PostgreSQL words it. */
+function syntaxError(file: string, line: number, place: string): PginstallError {
+  return new PginstallError('config_file_error', `syntax error in file "${file}" line ${line}, ${place}`)
 }
 
 /** Works on bytes, since an octal escape is a byte and several of them may make one character. */
