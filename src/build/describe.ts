@@ -38,7 +38,8 @@ export async function describeArchive(plan: ArchivePlan, facts: Facts): Promise<
     full_name: fullName,
     name,
     version: checkVersion(control.defaultVersion),
-    description: control.comment ?? '',
+    // What an index may not hold: one comment must not spoil what databases and terminals show of all.
+    description: (control.comment ?? '').replace(/[\p{Cc}\p{Cs}]/gu, ' '),
     source_revision: facts.sourceRevision,
     postgresql: bound ? facts.builtAgainst : null,
     os: bound ? facts.os : null,

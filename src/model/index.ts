@@ -44,6 +44,10 @@ export type IndexedArchive = {
 export const topIndexPath = 'index/current.json'
 /** Longest signed file that is taken, bytes. */
 export const maxTopIndexBytes = 64 * 1024 * 1024
+/** Longest file of one short name that is taken, bytes. */
+export const maxNameIndexBytes = 4 * 1024 * 1024
+/** How long one file of an index may take to come: a repository that drips holds nobody up. */
+export const indexTimeLimitMs = 60_000
 export function nameIndexPath(sha256: string): string {
   return `index/${sha256}.json`
 }

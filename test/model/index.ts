@@ -36,7 +36,10 @@ test('reads the top index', (t) => {
     { version: 0 },
     { version: 1.5 },
     { names: { x: '../x' } },
+    { version: 1e300 },
     { expires: undefined },
+    { expires: 'Fri Jan 01 2100 (x)' },
+    { published: '2026-13-01T00:00:00Z' },
   ]) {
     t.throws(() => parseTopIndex(JSON.stringify({ ...top, ...change })), malformed)
   }
@@ -50,10 +53,23 @@ test('reads the index of a name', (t) => {
       { ...name.extensions[0], releases: [{ version: '1.0', yanked: false, archives: [{ ...archive, ...change }] }] },
     ],
   })
-  for (const change of [{ sha256: 'x' }, { size: 0 }, { build: 0 }, { needs: {} }, { requires: [{}] }]) {
+  for (const change of [
+    { sha256: 'x' },
+    { size: 0 },
+    { size: 1024 ** 3 + 1 },
+    { build: 0 },
+    { needs: {} },
+    { requires: [{}] },
+  ]) {
     t.throws(() => parseNameIndex(JSON.stringify(bad(change))), malformed)
   }
   t.throws(() => parseNameIndex(JSON.stringify({ ...name, extensions: [] })), malformed)
+  const described = (description: string) =>
+    JSON.stringify({ ...name, extensions: [{ ...name.extensions[0], description }] })
+  for (const description of ['a\u0000', '\ud800', 'x\udc00y', '\u001b[2J', '\u0085']) {
+    t.throws(() => parseNameIndex(described(description)), malformed)
+  }
+  t.is(parseNameIndex(described('größer 😀')).extensions[0]?.description, 'größer 😀')
   t.throws(() => parseNameIndex('{'), { message: /not JSON/ })
 })
 
