@@ -1,7 +1,18 @@
 // Files that are complete or absent: written beside their place, flushed, then renamed. Only what waits for the disk is
 // asynchronous: for the rest, a trip through the thread pool takes ten times as long as the call itself.
 import { randomUUID } from 'node:crypto'
-import { closeSync, fsync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  fsync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Condition, describeCause, PginstallError } from '../model/errors.ts'
@@ -83,17 +94,23 @@ export async function syncPaths(paths: string[]): Promise<void> {
   await Promise.all(Array.from({ length: maxFlushes }, work))
 }
 
-/** Makes a directory and those above it. Node's own recursive mkdir takes a read-only file system for a missing directory. */
-export function makeDirectory(path: string): void {
+/** Makes a directory and those above it, which everybody may read. Node's own recursive mkdir takes a read-only file system for a missing directory. */
+export function makeDirectory(path: string, mode = 0o755): void {
   try {
-    mkdirSync(path, { mode: 0o755 })
+    mkdirSync(path, { mode })
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
     if (code === 'EEXIST') return
     if (code !== 'ENOENT') throw cause
     makeDirectory(dirname(path))
-    makeDirectory(path)
+    makeDirectory(path, mode)
   }
+}
+
+/** Makes a directory that only its owner may look into, also where it stood open. */
+export function makePrivateDirectory(path: string): void {
+  makeDirectory(path, 0o700)
+  if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o700)
 }
 
 /** The text of a small file; undefined when it cannot be read. */

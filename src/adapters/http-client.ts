@@ -5,12 +5,22 @@ import { TransferError, type TransferOptions, type TransferResult, transfer } fr
 import { describeCause, type ErrorReport, errorFromReport, PginstallError } from '../model/errors.ts'
 
 export type HttpClient = {
-  /** A small document, kept in memory. `etag` makes the request conditional: status 304 then has no body. */
-  get(url: string, options: { maxBytes: number; etag?: string | undefined; signal: AbortSignal }): Promise<HttpDocument>
+  /**
+   * A small document, kept in memory, all of it within a time: a byte a second is no stall. `etag` makes the request
+   * conditional: status 304 then has no body.
+   */
+  get(url: string, options: DocumentOptions): Promise<HttpDocument>
   /** A file, straight to disk; it must not exist yet. Anything but 200 is an error. */
   download(url: string, options: { file: string; maxBytes: number; signal: AbortSignal }): Promise<void>
   /** Sends a file. Anything but a success is an error: the server's own, when it says one. */
   upload(url: string, options: { file: string; token: string; signal: AbortSignal }): Promise<HttpDocument>
+}
+
+export type DocumentOptions = {
+  maxBytes: number
+  totalTimeoutMs: number
+  etag?: string | undefined
+  signal: AbortSignal
 }
 
 /** `date`: the server's clock, as it says it. */
@@ -32,9 +42,9 @@ export function createHttpClient(limits: HttpLimits, route: HttpRoute = {}): Htt
   const run = (options: Omit<TransferOptions, keyof HttpLimits | keyof HttpRoute>) =>
     attempt({ ...options, ...limits, ...route })
   return {
-    async get(url, { maxBytes, etag, signal }) {
+    async get(url, { maxBytes, totalTimeoutMs, etag, signal }) {
       const headers: Record<string, string> = etag === undefined ? {} : { 'if-none-match': etag }
-      const result = await run({ url, headers, maxBytes, signal })
+      const result = await run({ url, headers, maxBytes, totalTimeoutMs, signal })
       if (result.status !== 200 && result.status !== 304) throw notGiven(url, result)
       return toDocument(result)
     },

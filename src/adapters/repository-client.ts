@@ -1,12 +1,15 @@
 // One repository as a sidecar sees it: its signed index, kept on disk, and its archives. Nothing it says is taken before
 // it is checked against the key in our settings, and never anything older than what was seen before.
 import { createHash } from 'node:crypto'
-import { statSync, utimesSync } from 'node:fs'
+import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { PginstallError } from '../model/errors.ts'
 import {
   archivePath,
   type IndexedArchive,
+  indexTimeLimitMs,
+  maxNameIndexBytes,
   maxTopIndexBytes,
   type NameIndex,
   nameIndexPath,
@@ -17,14 +20,17 @@ import {
 } from '../model/index.ts'
 import { parseJson } from '../model/schema.ts'
 import { openIndex, openUnsignedIndex } from '../model/signature.ts'
-import { makeDirectory, readIfThere, replaceCachedFile, replaceFile } from './files.ts'
+import { makeDirectory, makePrivateDirectory, readIfThere, replaceCachedFile, replaceFile } from './files.ts'
 import { type HttpClient, type HttpRoute, isLoopback } from './http-client.ts'
 import type { RepositorySettings } from './settings.ts'
 
 const maxMirrorRequests = 8
 /** By how much a repository's clock may be ahead of ours. */
 const maxClockSkewMs = 600_000
-const maxNameIndexBytes = 16 * 1024 * 1024
+/** All files of one repository's index on our disk, bytes in blocks. */
+const maxMirrorBytes = 256 * 1024 * 1024
+/** What the smallest file takes on a disk: a million tiny ones fill it too. */
+const diskBlockBytes = 4096
 
 /** What stands on disk: the signed file as it came, and the tag to ask for it again. Its time is when it was last good. */
 type Kept = { etag: string | undefined; envelope: string }
@@ -37,6 +43,7 @@ export class RepositoryClient {
   /** Whether the next repository may answer while this one cannot. */
   readonly fallback: boolean
   #settings: RepositorySettings
+  #parent: string
   #directory: string
   #work: string
   #http: HttpClient
@@ -50,6 +57,7 @@ export class RepositoryClient {
     this.uri = checkUri(settings)
     this.fallback = settings.fallback
     this.#settings = settings
+    this.#parent = options.directory
     this.#directory = join(options.directory, settings.name)
     this.#work = options.work
     this.#http = options.http
@@ -70,6 +78,7 @@ export class RepositoryClient {
     const kept = this.#readKept()
     const answer = await this.#http.get(this.#url(topIndexPath), {
       maxBytes: maxTopIndexBytes,
+      totalTimeoutMs: indexTimeLimitMs,
       etag: kept?.etag,
       signal,
     })
@@ -82,7 +91,7 @@ export class RepositoryClient {
     if (kept !== undefined) this.#checkProgress(index, kept.index)
     this.#checkClock(index, now)
     this.checkExpiry(index, now)
-    makeDirectory(this.#directory)
+    this.#makeDirectories()
     makeDirectory(this.#work)
     const fresh: Kept = { etag: answer.etag, envelope: answer.text }
     await replaceFile(this.#keptFile, JSON.stringify(fresh), this.#work)
@@ -148,20 +157,63 @@ export class RepositoryClient {
     return names
   }
 
-  /** Fetches the index files that are not on disk yet, a few at a time. */
-  async mirror(index: TopIndex, signal: AbortSignal): Promise<void> {
-    const names = Object.keys(index.names)
+  /**
+   * Fetches the index files that are not on disk yet, a few at a time, and removes those that the index has no more.
+   * @throws PginstallError program_limit_exceeded, and what lookUp throws; what is on disk by then stays
+   */
+  async mirror(index: TopIndex, signal: AbortSignal, maxBytes = maxMirrorBytes): Promise<void> {
+    this.#sweep(index)
+    const names = Object.entries(index.names)
+    let bytes = 0
     const worker = async () => {
-      for (let name = names.pop(); name !== undefined; name = names.pop()) await this.lookUp(index, name, signal)
+      for (let next = names.pop(); next !== undefined; next = names.pop()) {
+        if (bytes >= maxBytes) throw this.#tooLarge(maxBytes)
+        const [name, digest] = next
+        await this.lookUp(index, name, signal)
+        const size = statSync(this.#nameFile(digest), { throwIfNoEntry: false })?.size ?? 0
+        bytes += Math.ceil(size / diskBlockBytes) * diskBlockBytes
+      }
     }
     await Promise.all(Array.from({ length: maxMirrorRequests }, worker))
   }
 
-  /** What is on disk of the index last seen; all of it once it was mirrored. */
-  async knownNames(): Promise<NameIndex[]> {
+  /**
+   * What is on disk of the index last seen; all of it once it was mirrored. One file at a time, each once however many
+   * names lead to it: what a repository publishes must not fill our memory, nor keep others waiting.
+   */
+  async *knownNames(signal: AbortSignal, maxBytes = maxMirrorBytes): AsyncGenerator<NameIndex> {
     const known = await this.known()
-    const texts = Object.values(known?.index.names ?? {}).map((digest) => this.#readName(digest))
-    return texts.filter((text) => text !== undefined).map(parseNameIndex)
+    const seen = new Set<string>()
+    let bytes = 0
+    for (const [short, digest] of Object.entries(known?.index.names ?? {})) {
+      if (seen.has(digest)) continue
+      seen.add(digest)
+      const text = this.#readName(digest)
+      if (text === undefined) continue
+      bytes += text.length
+      if (bytes > maxBytes) return
+      const names = readable(text)
+      if (names?.name === short) yield names
+      await setImmediate(undefined, { signal })
+    }
+  }
+
+  #sweep(index: TopIndex): void {
+    const wanted = new Set(Object.values(index.names).map((digest) => this.#nameFile(digest)))
+    for (const file of this.#nameFiles()) if (!wanted.has(file)) rmSync(file, { force: true })
+  }
+
+  #nameFiles(): string[] {
+    const directory = join(this.#directory, 'names')
+    const entries = statSync(directory, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(directory)
+    return entries.map((entry) => join(directory, entry))
+  }
+
+  #tooLarge(maxBytes: number): PginstallError {
+    const message = `could not keep all of the index of repository ${this.name}: it takes more than ${maxBytes} bytes`
+    return new PginstallError('program_limit_exceeded', message, {
+      hint: 'Searching shows what is on disk; what is not can be installed all the same. Ask who runs the repository.',
+    })
   }
 
   archiveUrl(archive: IndexedArchive): string {
@@ -174,15 +226,25 @@ export class RepositoryClient {
   }
 
   async #fetchName(digest: string, signal: AbortSignal): Promise<string> {
-    const { text } = await this.#http.get(this.#url(nameIndexPath(digest)), { maxBytes: maxNameIndexBytes, signal })
+    const { text } = await this.#http.get(this.#url(nameIndexPath(digest)), {
+      maxBytes: maxNameIndexBytes,
+      totalTimeoutMs: indexTimeLimitMs,
+      signal,
+    })
     if (sha256(text) !== digest) throw this.#untrusted('index file has other bytes than its digest says')
     return text
   }
 
   #keepName(digest: string, text: string): void {
+    this.#makeDirectories()
     makeDirectory(join(this.#directory, 'names'))
     makeDirectory(this.#work)
     replaceCachedFile(this.#nameFile(digest), text, this.#work)
+  }
+
+  /** The names of what a private repository has are not for every OS user to read. */
+  #makeDirectories(): void {
+    for (const path of [this.#parent, this.#directory]) makePrivateDirectory(path)
   }
 
   #readName(digest: string): string | undefined {
@@ -264,6 +326,16 @@ export function checkUri({ name, uri, unsigned }: RepositorySettings): string {
   if (unsigned && !isLoopback(url.href)) throw bad('"unsigned" over a network', 'Set its key.')
   if (!url.pathname.endsWith('/')) url.pathname += '/'
   return url.href
+}
+
+/** Undefined for what an earlier release took and this one would not: it must not stand in the way of the others. */
+function readable(text: string): NameIndex | undefined {
+  try {
+    return parseNameIndex(text)
+  } catch (cause) {
+    if (cause instanceof PginstallError) return undefined
+    throw cause
+  }
 }
 
 function sha256(text: string): string {

@@ -32,7 +32,8 @@ export class IndexMirror {
 
   async #updateAll(refresh: boolean): Promise<void> {
     try {
-      for (const repository of this.#repositories()) await this.#updateOne(repository, refresh)
+      // Side by side: a slow one holds up nobody but itself.
+      await Promise.all(this.#repositories().map((repository) => this.#updateOne(repository, refresh)))
     } catch (thrown) {
       this.#log.warn({ error: reportError(thrown) }, 'could not read the settings of the repositories')
     }

@@ -164,6 +164,7 @@ async function askStatus(context: CliContext, { localUri }: Answers): Promise<Co
   const http = createHttpClient({ connectTimeoutMs: statusTimeLimitMs, stallTimeoutMs: statusTimeLimitMs })
   const { text } = await http.get(new URL('status', localUri).href, {
     maxBytes: maxStatusBytes,
+    totalTimeoutMs: statusTimeLimitMs,
     signal: context.signal,
   })
   const { extensions, releases, archives, index } = JSON.parse(text) as Contents

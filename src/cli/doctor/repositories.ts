@@ -2,7 +2,7 @@
 import { createHttpClient, type HttpClient } from '../../adapters/http-client.ts'
 import { checkUri, routeTo } from '../../adapters/repository-client.ts'
 import { type RepositorySettings, readRepositories, type Settings } from '../../adapters/settings.ts'
-import { maxTopIndexBytes, parseTopIndex, topIndexPath } from '../../model/index.ts'
+import { indexTimeLimitMs, maxTopIndexBytes, parseTopIndex, topIndexPath } from '../../model/index.ts'
 import { openIndex, openUnsignedIndex } from '../../model/signature.ts'
 import { error, type Finding, failure, ok, warning } from './finding.ts'
 
@@ -43,7 +43,11 @@ async function checkRepository(
 ): Promise<Finding[]> {
   const check = `repository ${settings.name}`
   const uri = checkUri(settings)
-  const { text, date } = await http.get(new URL(topIndexPath, uri).href, { maxBytes: maxTopIndexBytes, signal })
+  const { text, date } = await http.get(new URL(topIndexPath, uri).href, {
+    maxBytes: maxTopIndexBytes,
+    totalTimeoutMs: indexTimeLimitMs,
+    signal,
+  })
   const index = parseTopIndex(settings.unsigned ? openUnsignedIndex(text) : openIndex(text, settings.keys))
   return [checkIndex(check, uri, index, settings.unsigned), ...checkClock(settings.name, date)]
 }

@@ -2,7 +2,11 @@
 import { packageVersion } from '../../adapters/package-root.ts'
 import type { Service } from '../service.ts'
 
-export async function status({ name, directory, repositories }: Service): Promise<object> {
+export async function status({
+  name,
+  directory,
+  repositories,
+}: Pick<Service, 'name' | 'directory' | 'repositories'>): Promise<object> {
   const states = await Promise.all(
     repositories.map(async (repository) => {
       const known = await repository.known()
@@ -11,7 +15,8 @@ export async function status({ name, directory, repositories }: Service): Promis
         uri: repository.uri,
         index_version: known?.index.version ?? null,
         updated: known?.updated ?? null,
-        expires: known?.index.expires ?? null,
+        // In one form: the 30th of February, say, is a date to us and none to PostgreSQL.
+        expires: known === undefined ? null : new Date(known.index.expires).toISOString(),
       }
     }),
   )
