@@ -58,6 +58,8 @@ const statusBySqlstate = new Map(
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error)
+  // Whoever was refused must not go on sending: node would read it all, to throw it away.
+  if (hasBody(request) && !request.raw.complete) reply.header('connection', 'close')
   if (problem.status >= 500) request.log.error({ err: error }, problem.title)
   return reply
     .code(problem.status)
@@ -65,6 +67,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .headers({ 'cache-control': 'no-store', 'content-type': 'application/problem+json' })
     .serializer(JSON.stringify)
     .send(problem)
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 export function notFound(url: string): PginstallError {

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
@@ -100,6 +101,24 @@ test('changes nothing without the token', async (t) => {
     t.regex(String(answer.headers['www-authenticate']), /^Bearer realm=/)
   }
   problem(t, await server.ask(t, '/list/stranger/versions'), 404, '42704')
+})
+
+test('a stranger who goes on sending is hung up on', async (t) => {
+  const body = Buffer.alloc(64 * 1024 * 1024)
+  const { hostname, port } = new URL(server.uri)
+  const socket = connect(Number(port), hostname)
+  t.teardown(() => socket.destroy())
+  let received = ''
+  socket.on('data', (chunk: Buffer) => {
+    received += chunk
+  })
+  const closed = new Promise<void>((resolve) => socket.on('error', () => undefined).on('close', () => resolve()))
+  socket.write(
+    `PUT /archives/x.example+y+x--1.0--any--1.tar.gz HTTP/1.1\r\nhost: x\r\ncontent-length: 1073741824\r\n\r\n`,
+  )
+  socket.write(body)
+  await closed
+  t.regex(received, /^HTTP\/1\.1 401 [\s\S]*\r\nconnection: close\r\n/i)
 })
 
 const good = makeArchive({ fullName: 'x.example/y/bad' })
