@@ -1,6 +1,6 @@
 // Whose the server's directories are: made while we may, by root for the user that the server works as.
 import { constants } from 'node:fs'
-import { chown, type FileHandle, lstat, mkdir, open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { findUser, type UserIds } from '../adapters/privileges.ts'
 import { describeCause, PginstallError } from '../model/errors.ts'
@@ -55,11 +55,29 @@ export function ownerFor(user: string | undefined): UserIds | undefined {
 }
 
 async function giveTo(owner: UserIds, path: string): Promise<void> {
-  const { uid } = await lstat(path)
-  if (uid === owner.uid) return
-  if (uid === 0) return chown(path, owner.uid, owner.gid)
+  const handle = await openDirectory(path)
+  let uid: number
+  try {
+    uid = (await handle.stat()).uid
+    if (uid === 0) await handle.chown(owner.uid, owner.gid)
+  } finally {
+    await handle.close()
+  }
+  if (uid === 0 || uid === owner.uid) return
   throw new PginstallError('invalid_parameter_value', `directory "${path}" belongs to another user`, {
     detail: `It belongs to user number ${uid}, the server works as user number ${owner.uid}.`,
     hint: 'Change its owner, or set "user" to whom it belongs to.',
   })
+}
+
+/** Root must not give away what a link leads to: whoever may write above the directory could have put it there. */
+async function openDirectory(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  } catch (cause) {
+    throw new PginstallError('invalid_parameter_value', `could not open directory "${path}": ${describeCause(cause)}`, {
+      hint: 'It must be a directory itself, not a symbolic link to one. Set the path of what the link leads to.',
+      cause,
+    })
+  }
 }
