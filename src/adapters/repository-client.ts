@@ -21,7 +21,8 @@ import {
 import { parseJson } from '../model/schema.ts'
 import { openIndex, openUnsignedIndex } from '../model/signature.ts'
 import { makeDirectory, makePrivateDirectory, readIfThere, replaceCachedFile, replaceFile } from './files.ts'
-import { type HttpClient, type HttpRoute, isLoopback } from './http-client.ts'
+import type { HttpClient } from './http-client.ts'
+import { checkUri } from './repository-uri.ts'
 import type { RepositorySettings } from './settings.ts'
 
 const maxMirrorRequests = 8
@@ -298,34 +299,6 @@ export class RepositoryClient {
       ...more,
     })
   }
-}
-
-/** The way to a repository that its settings name; the system's where they name none. */
-export function routeTo({ caFile, proxy }: RepositorySettings): HttpRoute {
-  return {
-    ...(caFile === '' ? {} : { caFile }),
-    ...(proxy === '' ? {} : { proxy: proxy === 'none' ? '' : proxy }),
-  }
-}
-
-/**
- * A repository's URI, ended by a slash, when it may be used.
- * @throws PginstallError invalid_parameter_value
- */
-export function checkUri({ name, uri, unsigned }: RepositorySettings): string {
-  const url = URL.canParse(uri) ? new URL(uri) : undefined
-  const bad = (reason: string, hint: string) =>
-    new PginstallError('invalid_parameter_value', `invalid URI of repository ${name}: ${reason}`, {
-      detail: `It is "${uri}".`,
-      hint,
-    })
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
-    throw bad('no http or https URI', 'Write it as https://host/path/.')
-  if (url.username !== '' || url.password !== '') throw bad('it has credentials in it', 'Take them out.')
-  if (url.protocol === 'http:' && !isLoopback(url.href)) throw bad('clear text over a network', 'Use https.')
-  if (unsigned && !isLoopback(url.href)) throw bad('"unsigned" over a network', 'Set its key.')
-  if (!url.pathname.endsWith('/')) url.pathname += '/'
-  return url.href
 }
 
 /** Undefined for what an earlier release took and this one would not: it must not stand in the way of the others. */
