@@ -57,7 +57,7 @@ test('a data directory has one server', async (t) => {
 })
 
 test('the index is signed anew before it expires, and its version grows', async (t) => {
-  const server = await startServer({ indexPeriodMs: 3000 })
+  const server = await startServer({ indexPeriodMs: 8000 })
   const seen = [await currentIndex(t, server)]
   await until(async () => {
     const index = await currentIndex(t, server)
