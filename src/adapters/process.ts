@@ -2,8 +2,8 @@
 // limit set.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { basename } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
 import { describeCause, PginstallError } from '../model/errors.ts'
 import type { UserIds } from './privileges.ts'
 
@@ -16,6 +16,11 @@ export type ProcessOptions = {
   cwd?: string
   /** Whom the child runs as, without supplementary groups; root only. */
   user?: UserIds
+  /**
+   * With `user`: in a PID namespace of its own, so that what leaves the process group ends with the program, too. See
+   * `canContain`.
+   */
+  contained?: boolean
   /** Most bytes of standard output that are kept; more is an error. */
   maxOutputBytes?: number
   /** Called for each line of standard output and standard error, as it comes; standard output is then not kept. */
@@ -30,12 +35,14 @@ export const plainEnvironment: Record<string, string> = {
 
 const defaultMaxOutputBytes = 16 * 1024 * 1024
 const stderrTailBytes = 4096
+/** Longer lines are passed on in pieces. */
+const maxLineLength = 64 * 1024
 /** From SIGTERM to SIGKILL. */
 const graceMs = 2000
 
 /**
  * Runs a program to its end. The child leads a process group, and the whole group is ended when the signal aborts, a limit is passed, or the
- * child leaves others behind: nothing that it started outlives the call.
+ * child leaves others behind. A process that makes a session of its own outlives the call, unless `contained`.
  * @throws PginstallError io_error when it cannot be started, fails, or passes a limit; query_canceled when aborted
  */
 export async function runProcess(
@@ -46,13 +53,15 @@ export async function runProcess(
   const { signal, timeoutMs, onLine, cwd, user } = options
   const what = basename(command)
   if (signal.aborted) throw canceled(what)
-  const child = spawn(command, args, {
+  const contained = options.contained === true && user !== undefined
+  const [program, argv] = contained ? contain(command, args, user) : [command, args]
+  const child = spawn(program, argv, {
     env: options.env ?? plainEnvironment,
     detached: true,
     shell: false,
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
-    ...(user === undefined ? {} : user),
+    ...(user === undefined || contained ? {} : user),
   })
   const broken: unknown[] = []
   const stop = (reason: unknown) => {
@@ -76,6 +85,31 @@ export async function runProcess(
     clearTimeout(timer)
     signal.removeEventListener('abort', abort)
   }
+}
+
+let containable: Promise<boolean> | undefined
+
+/** Whether PID namespaces can be made here: by root, and not in a container without the capability. */
+export function canContain(): Promise<boolean> {
+  const options = { signal: new AbortController().signal, timeoutMs: 10_000 }
+  containable ??= runProcess(unshare, ['--pid', '--fork', '--', setpriv, '--version'], options).then(
+    () => true,
+    () => false,
+  )
+  return containable
+}
+
+// By path: root starts them, and the PATH of a build has directories that the build may write to.
+const unshare = '/usr/bin/unshare'
+const setpriv = '/usr/bin/setpriv'
+
+/**
+ * The second unshare is the namespace's first process: it stays root's, since a change of user would undo
+ * --kill-child, and the kernel ends the namespace with it.
+ */
+function contain(command: string, args: string[], { uid, gid }: UserIds): [string, string[]] {
+  const asUser = [setpriv, `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--', command, ...args]
+  return [unshare, ['--pid', '--fork', '--kill-child=KILL', '--', unshare, '--fork', '--', ...asUser]]
 }
 
 type Ended = { status: number | null; by: NodeJS.Signals | null }
@@ -127,13 +161,27 @@ function keepTail(stream: Readable): () => string {
 }
 
 function passLines(stream: Readable, onLine: (line: string) => void, stop: (reason: unknown) => void): void {
-  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })
-  lines.on('line', (line) => {
+  const decoder = new StringDecoder('utf8')
+  let rest = ''
+  const pass = (line: string) => {
     try {
       onLine(line)
     } catch (thrown) {
       stop(thrown)
     }
+  }
+  stream.on('data', (chunk: Buffer) => {
+    const lines = (rest + decoder.write(chunk)).split(/\r?\n/)
+    rest = lines.pop() ?? ''
+    for (const line of lines) pass(line)
+    // Without an end to it, a line would grow past the longest string there can be.
+    if (rest.length <= maxLineLength) return
+    pass(rest)
+    rest = ''
+  })
+  stream.on('end', () => {
+    rest += decoder.end()
+    if (rest !== '') pass(rest)
   })
 }
 

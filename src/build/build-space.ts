@@ -1,9 +1,9 @@
 // The scratch directory of one build, and the unprivileged user to whom everything in it belongs and as whom everything
 // that comes from the source is run.
-import { chmod, chown, lchown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { chmod, chown, lchown, mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findUser, type UserIds } from '../adapters/privileges.ts'
-import { plainEnvironment, runProcess } from '../adapters/process.ts'
+import { canContain, plainEnvironment, runProcess } from '../adapters/process.ts'
 import { PginstallError } from '../model/errors.ts'
 
 export type SpaceOptions = {
@@ -103,7 +103,8 @@ export class BuildSpace implements AsyncDisposable {
       ...options,
       env: { ...plainEnvironment, HOME: this.#home, TMPDIR: this.#home, ...options.env },
       signal,
-      ...(this.user === undefined ? {} : { user: this.user }),
+      // Root touches the tree between programs: none of them may have left a process that changes it meanwhile.
+      ...(this.user === undefined ? {} : { user: this.user, contained: await canContain() }),
     })
     return stdout.split('\n').filter((line) => line !== '')
   }
@@ -114,6 +115,7 @@ export class BuildSpace implements AsyncDisposable {
     const signal = AbortSignal.timeout(cleanUpTimeoutMs)
     // Fails for directories that the build made unwritable, and for the root itself; the rest is ours to remove.
     await this.#run('rm', remove, { cwd: '/', timeoutMs: cleanUpTimeoutMs }, signal).catch(() => undefined)
-    await rm(this.ours, { recursive: true, force: true, maxRetries: 3 })
+    // GNU rm holds on to the directories that it is in, where fs.rm would follow a path that was swapped for a link.
+    await runProcess('rm', ['-rf', '--one-file-system', '--', this.ours], { signal, timeoutMs: cleanUpTimeoutMs })
   }
 }

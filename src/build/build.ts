@@ -6,6 +6,7 @@ import { readNeeds } from '../adapters/elf.ts'
 import { readOsName } from '../adapters/os-name.ts'
 import { type PgConfig, readBuiltAgainst, readPgConfig } from '../adapters/pg-config.ts'
 import type { UserIds } from '../adapters/privileges.ts'
+import { canContain } from '../adapters/process.ts'
 import { PginstallError } from '../model/errors.ts'
 import { flattenFullName, parseFullName } from '../model/names.ts'
 import { majorOf, type Needs } from '../model/platform.ts'
@@ -55,6 +56,9 @@ export async function buildExtension(options: BuildOptions): Promise<BuiltArchiv
   await mkdir(options.logDirectory, { recursive: true })
   const { buildRoot, user, signal } = options
   await using pristine = await BuildSpace.create({ buildRoot, user, signal })
+  if (pristine.user !== undefined && !(await canContain())) {
+    options.onProgress('no PID namespaces here: a process that a build leaves behind is not ended with it')
+  }
   options.onProgress(`checking out ${options.source}`)
   const sourceRevision = await checkOut(options.source, pristine)
   const archives = new Map<string, BuiltArchive>()

@@ -1,7 +1,7 @@
 // Puts a source tree where it is to be built, and says which revision it is.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { cp, lstat, mkdir, readdir, readlink, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, lstat, mkdir, readdir, readlink, rename, stat, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { PginstallError } from '../model/errors.ts'
 import type { BuildSpace } from './build-space.ts'
@@ -9,7 +9,7 @@ import type { BuildSpace } from './build-space.ts'
 const cloneTimeoutMs = 30 * 60_000
 const gitTimeoutMs = 60_000
 /** Left by a build in the source itself, perhaps against another server. */
-const builtFile = /\.(?:o|bc|so)$/
+const builtFiles = ['(', '-name', '*.o', '-o', '-name', '*.bc', '-o', '-name', '*.so', ')']
 
 /** Whether a source is a URI that git clones rather than a directory. */
 export function isGitUri(source: string): boolean {
@@ -18,15 +18,19 @@ export function isGitUri(source: string): boolean {
 
 /**
  * Brings a source into the build space's tree: a copy of a directory, or a clone.
- * @returns `git:<commit>` of a clean git checkout, else `sha256:<hex>` of the tree's content
+ * @returns `git:<commit>` of our own clone, else `sha256:<hex>` of the tree's content
  * @throws PginstallError build_failed
  */
 export async function checkOut(source: string, space: BuildSpace): Promise<string> {
-  if (isGitUri(source)) await clone(source, space)
-  else await copyTree(source, space)
-  const commit = await cleanCommit(space)
-  if (commit !== undefined) return `git:${commit}`
-  await removeBuiltFiles(space.tree)
+  if (isGitUri(source)) {
+    await clone(source, space)
+    const [commit] = await runGit(['-C', space.tree, 'rev-parse', '--verify', 'HEAD'], space)
+    return `git:${commit}`
+  }
+  // Somebody's checkout may hide its changes from git (assume-unchanged), and its configuration can run programs.
+  await copyTree(source, space)
+  const remove = [space.tree, '-type', 'f', ...builtFiles, '-delete']
+  await space.run('find', remove, { cwd: space.root, timeoutMs: gitTimeoutMs })
   return `sha256:${await hashTree(space.tree)}`
 }
 
@@ -44,7 +48,8 @@ async function runGit(args: string[], space: BuildSpace, timeoutMs = gitTimeoutM
     // A tree that is no checkout must not be taken for part of one that it happens to lie in.
     GIT_CEILING_DIRECTORIES: space.root,
   }
-  return space.run('git', args, { cwd: space.root, env, timeoutMs })
+  const unhooked = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null']
+  return space.run('git', [...unhooked, ...args], { cwd: space.root, env, timeoutMs })
 }
 
 async function clone(uri: string, space: BuildSpace): Promise<void> {
@@ -68,14 +73,19 @@ async function copyTree(source: string, space: BuildSpace): Promise<void> {
   if (!found?.isDirectory()) {
     throw new PginstallError('build_failed', `source "${source}" is neither a directory nor a URI`)
   }
-  await mkdir(space.tree)
+  // Where the build user cannot reach it until it is all theirs: our walk must not meet directories swapped for links.
+  const sealed = join(space.ours, 'sealed')
+  await mkdir(sealed, { mode: 0o700 })
+  const copy = join(sealed, 'tree')
+  await mkdir(copy)
   const filter = async (path: string): Promise<boolean> => {
     const file = await lstat(path)
     if (file.isSymbolicLink()) await checkLink(source, path)
     return file.isDirectory() || file.isSymbolicLink() || file.isFile()
   }
-  await cp(source, space.tree, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true, filter })
-  await space.give(space.tree)
+  await cp(source, copy, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true, filter })
+  await space.give(copy)
+  await rename(copy, space.tree)
 }
 
 /** What a link leads to outside the tree would be there for this build and missing in the next. */
@@ -87,24 +97,6 @@ async function checkLink(source: string, path: string): Promise<void> {
       'build_failed',
       `the source has a symbolic link that leads out of it: "${relative(source, path)}"`,
     )
-  }
-}
-
-/** The commit of a checkout without local changes. What git ignores is taken out of our copy: it is not of the commit. */
-async function cleanCommit(space: BuildSpace): Promise<string | undefined> {
-  const git = await lstat(join(space.tree, '.git')).catch(() => undefined)
-  if (!git?.isDirectory()) return undefined
-  const inTree = (...args: string[]) => runGit(['-C', space.tree, ...args], space)
-  const changes = await inTree('status', '--porcelain')
-  if (changes.length > 0) return undefined
-  await inTree('clean', '-ffdxq')
-  const [commit] = await inTree('rev-parse', '--verify', 'HEAD')
-  return commit
-}
-
-async function removeBuiltFiles(tree: string): Promise<void> {
-  for (const entry of await readdir(tree, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile() && builtFile.test(entry.name)) await rm(join(entry.parentPath, entry.name))
   }
 }
 

@@ -53,7 +53,9 @@ export async function describeArchive(plan: ArchivePlan, facts: Facts): Promise<
 }
 
 function findProvider(required: string, requires: Record<string, string>, name: string): Requirement {
-  const provider = requires[required] ?? (isBuiltinExtension(required) ? builtinProvider : undefined)
+  const provider =
+    (Object.hasOwn(requires, required) ? requires[required] : undefined) ??
+    (isBuiltinExtension(required) ? builtinProvider : undefined)
   if (provider !== undefined) return { name: required, provider }
   throw new PginstallError('build_failed', `extension "${name}" requires "${required}", whose provider is not known`, {
     detail: 'The archive says which provider a required extension comes from, so that nobody else can take its place.',

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
@@ -95,6 +96,31 @@ const asAnother = test.macro(async (t) => {
 })
 if (isRoot) test('runs as another user, without our groups', asAnother)
 else test.skip('runs as another user, without our groups (only root can)', asAnother)
+
+test('a line without an end is passed on in pieces', async (t) => {
+  const lengths: number[] = []
+  await sh('head -c 1000000 /dev/zero | tr "\\0" x', { onLine: (line) => lengths.push(line.length) })
+  t.true(lengths.length > 1)
+  t.is(
+    lengths.reduce((sum, length) => sum + length, 0),
+    1_000_000,
+  )
+})
+
+const daemon = test.macro(async (t) => {
+  const { uid, gid } = findUser(serviceUser)
+  const { stdout } = await sh('setsid sleep 61.25 >/dev/null 2>&1 & echo "$(id -u)"; sleep 0.2', {
+    user: { uid, gid },
+    contained: true,
+  })
+  t.is(stdout, `${uid}\n`)
+  const { stdout: left } = await runProcess('ps', ['-eo', 'args'], options)
+  t.false(left.includes('sleep 61.25'))
+})
+const daemonTitle = 'a daemon with a session of its own ends with a contained program'
+const hasNamespaces = spawnSync('unshare', ['--pid', '--fork', '--', 'true']).status === 0
+if (isRoot && hasNamespaces) test(daemonTitle, daemon)
+else test.skip(`${daemonTitle} (needs root and PID namespaces)`, daemon)
 
 /** Gone, or dead and not yet waited for by whoever inherited it. */
 function isGone(pid: string): boolean {
