@@ -1,9 +1,10 @@
 // Sources that attack the machine that builds them.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import test from 'ava'
 import { findUser } from '../../src/adapters/privileges.ts'
+import { canContain } from '../../src/adapters/process.ts'
 import { buildExtension } from '../../src/build/build.ts'
 import { PginstallError } from '../../src/model/errors.ts'
 import { isRoot } from '../helpers/os-users.ts'
@@ -121,11 +122,30 @@ test('a module that is none is refused', async (t) => {
   })
 })
 
+/** Whether a process with this argument runs anywhere: in a name space of its own it has another number there. */
+function isRunning(argument: string): boolean {
+  return readdirSync('/proc').some((entry) => {
+    const file = join('/proc', entry, 'cmdline')
+    return /^[0-9]+$/.test(entry) && existsSync(file) && readIfThere(file).split('\0').includes(argument)
+  })
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    // It has ended meanwhile.
+    return ''
+  }
+}
+
 test('what make leaves running is ended', async (t) => {
-  const proof = directory.make('left')
-  chmodSync(proof, 0o777)
-  await build(attack([`sleep 300 & echo $$! > ${proof}/pid`]))
-  const pid = readFileSync(join(proof, 'pid'), 'utf8').trim()
-  const stat = `/proc/${pid}/stat`
-  t.true(!existsSync(stat) || readFileSync(stat, 'utf8').includes(') Z '))
+  const [marker, daemon] = [`${100_000 + process.pid}.1`, `${100_000 + process.pid}.2`]
+  const started = join(directory.make('left'), 'started')
+  chmodSync(dirname(started), 0o777)
+  const leave = isRoot && (await canContain()) ? [`setsid sleep ${daemon} &`] : []
+  await build(attack([`sleep ${marker} & echo yes > ${started}`, ...leave]))
+  t.is(readFileSync(started, 'utf8'), 'yes\n')
+  t.false(isRunning(marker))
+  t.false(isRunning(daemon))
 })
