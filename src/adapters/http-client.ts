@@ -1,7 +1,7 @@
 // HTTP for everything in src/: the only importer of the libcurl addon's transfers.
 import { isIPv4 } from 'node:net'
 import { getSystemErrorName } from 'node:util'
-import { TransferError, type TransferOptions, type TransferResult, transfer } from '../../native/index.ts'
+import { curlVersion, TransferError, type TransferOptions, type TransferResult, transfer } from '../../native/index.ts'
 import { describeCause, type ErrorReport, errorFromReport, PginstallError } from '../model/errors.ts'
 
 export type HttpClient = {
@@ -127,4 +127,9 @@ function readProblem(body: Buffer | undefined): ErrorReport | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Loads the addon now, which happens at its first use otherwise: afterwards its files may be out of reach. */
+export function loadAddon(): void {
+  curlVersion()
 }

@@ -1,8 +1,10 @@
 // pginstall sidecar: what PostgreSQL asks for extensions. Runs in the foreground, as systemd has it.
 import type { Command } from 'commander'
+import { loadAddon } from '../../adapters/http-client.ts'
 import { createLog } from '../../adapters/log.ts'
 import { dropRoot, findUser } from '../../adapters/privileges.ts'
 import { readSettings, withTarget } from '../../adapters/settings.ts'
+import { compileParsers } from '../../model/schema.ts'
 import { runSidecar } from '../../sidecar/sidecar.ts'
 import type { CliContext } from '../context.ts'
 
@@ -17,6 +19,9 @@ export function addSidecarCommand(program: Command, context: CliContext): void {
       const settings = readSettings(configDirectories)
       const serverUid = findUser(settings.server_user).uid
       const log = createLog('pginstall-sidecar')
+      // The user may not be able to read the package: nothing of it is loaded after this.
+      loadAddon()
+      compileParsers()
       dropRoot(settings.user)
       process.umask(0o022)
       await runSidecar({
