@@ -193,10 +193,13 @@ test('a server whose sessions lack the module, or do not find modules', (t) => {
   t.is(away?.state, 'warning')
 })
 
-const asRoot = isRoot ? test : test.skip
-asRoot('somebody to whom the sidecar does not speak is told who may ask', (t) => {
+const stranger = { uid: 1, gid: 1 }
+// A clone below a directory of root's alone is out of reach for the stranger.
+const reachable = isRoot && spawnSync('test', ['-r', packagePath('dist/src/cli/main.js')], stranger).status === 0
+const asStranger = reachable ? test : test.skip
+
+asStranger('somebody to whom the sidecar does not speak is told who may ask', (t) => {
   const { directory } = scene(t)
-  const stranger = { uid: 1, gid: 1 }
   const { stdout } = spawnSync(process.execPath, [packagePath('dist/src/cli/main.js'), 'doctor', '--json'], {
     ...stranger,
     env: {
