@@ -22,8 +22,8 @@ import { parseJson } from '../model/schema.ts'
 import { openIndex, openUnsignedIndex } from '../model/signature.ts'
 import { makeDirectory, makePrivateDirectory, readIfThere, replaceCachedFile, replaceFile } from './files.ts'
 import type { HttpClient } from './http-client.ts'
+import type { RepositorySettings } from './repository-settings.ts'
 import { checkUri } from './repository-uri.ts'
-import type { RepositorySettings } from './settings.ts'
 
 const maxMirrorRequests = 8
 /** By how much a repository's clock may be ahead of ours. */

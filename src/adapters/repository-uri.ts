@@ -1,7 +1,7 @@
 // Where a repository is and the way to it, from its settings alone.
 import { PginstallError } from '../model/errors.ts'
 import { type HttpRoute, isLoopback } from './http-client.ts'
-import type { RepositorySettings } from './settings.ts'
+import type { RepositorySettings } from './repository-settings.ts'
 
 /** The way to a repository that its settings name; the system's where they name none. */
 export function routeTo({ caFile, proxy }: RepositorySettings): HttpRoute {

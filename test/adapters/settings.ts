@@ -1,17 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import {
-  listTargets,
-  readGrants,
-  readRepositories,
-  readSettingSources,
-  readSettings,
-  settingName,
-  withTarget,
-  writeRepositorySetting,
-  writeSetting,
-} from '../../src/adapters/settings.ts'
+import { readGrants } from '../../src/adapters/policy-settings.ts'
+import { readRepositories, writeRepositorySetting } from '../../src/adapters/repository-settings.ts'
+import { readSettingSources, readSettings, settingName, writeSetting } from '../../src/adapters/settings.ts'
+import { listTargets, withTarget } from '../../src/adapters/targets.ts'
 import { PginstallError } from '../../src/model/errors.ts'
 import { makeTemporaryDirectory } from '../helpers/temporary-directory.ts'
 

@@ -1,15 +1,14 @@
 // pginstall config: shows and changes settings.
 import type { Command } from 'commander'
+import { writeRepositorySetting } from '../../adapters/repository-settings.ts'
 import {
   describeSetting,
   readSettingSources,
   type SettingName,
   settingName,
-  targetDirectory,
-  withTarget,
-  writeRepositorySetting,
   writeSetting,
 } from '../../adapters/settings.ts'
+import { targetDirectory, withTarget } from '../../adapters/targets.ts'
 import { PginstallError } from '../../model/errors.ts'
 import type { CliContext } from '../context.ts'
 

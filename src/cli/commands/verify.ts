@@ -1,6 +1,7 @@
 // pginstall verify: whether every file that the sidecar has placed is still what its archive's manifest says.
 import type { Command } from 'commander'
-import { readSettings, withTarget } from '../../adapters/settings.ts'
+import { readSettings } from '../../adapters/settings.ts'
+import { withTarget } from '../../adapters/targets.ts'
 import { type StoreReport, verifyStore } from '../../install/verify-store.ts'
 import type { CliContext } from '../context.ts'
 import { plain } from '../table.ts'

@@ -1,7 +1,8 @@
 // doctor: each repository's settings, key and freshness, and this machine's clock by theirs.
 import { createHttpClient, type HttpClient } from '../../adapters/http-client.ts'
+import { type RepositorySettings, readRepositories } from '../../adapters/repository-settings.ts'
 import { checkUri, routeTo } from '../../adapters/repository-uri.ts'
-import { type RepositorySettings, readRepositories, type Settings } from '../../adapters/settings.ts'
+import type { Settings } from '../../adapters/settings.ts'
 import { indexTimeLimitMs, maxTopIndexBytes, parseTopIndex, topIndexPath } from '../../model/index.ts'
 import { openIndex, openUnsignedIndex } from '../../model/signature.ts'
 import { error, type Finding, failure, ok, warning } from './finding.ts'

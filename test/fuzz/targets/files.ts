@@ -4,14 +4,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import {
-  readGrants,
-  readRepositories,
-  readSettingSources,
-  readSettings,
-  type SettingName,
-  writeSetting,
-} from '../../../src/adapters/settings.ts'
+import { readGrants } from '../../../src/adapters/policy-settings.ts'
+import { readRepositories } from '../../../src/adapters/repository-settings.ts'
+import { readSettingSources, readSettings, type SettingName, writeSetting } from '../../../src/adapters/settings.ts'
 import { formatConfValue, parseConfFile } from '../../../src/model/conf-file.ts'
 import {
   type ControlFile,

@@ -1,0 +1,89 @@
+// The files that settings stand in: read whole, changed one line at a time, and named with the line where one is wrong.
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { type ConfEntry, formatConfValue, parseConfFile } from '../model/conf-file.ts'
+import { describeCause, PginstallError } from '../model/errors.ts'
+import { type Definition, parseValue, type ValueOf } from './setting-kinds.ts'
+
+/** What repositories, targets and the files of a folder may be called. */
+export const recordName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+
+/** Sets one value, keeping every other line as it is. Replaces the file in one step. */
+export async function replaceSetting(file: string, name: string, value: string): Promise<void> {
+  const text = readIfThere(file)
+  const lines = text === '' ? [] : text.replace(/\n$/, '').split('\n')
+  const wanted = `${name} = ${formatConfValue(value)}`
+  const set = parseConfFile(text, file).findLast((entry) => entry.name.toLowerCase() === name)
+  if (set === undefined) lines.push(wanted)
+  else lines[set.line - 1] = wanted
+  await mkdir(dirname(file), { recursive: true })
+  const fresh = `${file}.${process.pid}.new`
+  await writeFile(fresh, lines.join('\n') + '\n')
+  await rename(fresh, file)
+}
+
+/**
+ * All settings of a file that has only those of one table.
+ * @throws PginstallError config_file_error
+ */
+export function readRecord<D extends Record<string, Definition>>(
+  file: string,
+  table: D,
+): { [N in keyof D]: ValueOf<D[N]['kind']> } {
+  const record: Record<string, unknown> = {}
+  for (const [name, { kind, default: value }] of Object.entries(table)) record[name] = parseValue(name, kind, value)
+  for (const { name, value, line } of readConf(file)) {
+    const definition = table[name.toLowerCase()]
+    if (definition === undefined || !Object.hasOwn(table, name.toLowerCase()))
+      throw broken(file, line, `unrecognized setting "${name}"`)
+    record[name.toLowerCase()] = locate(file, line, () => parseValue(name, definition.kind, value))
+  }
+  return record as { [N in keyof D]: ValueOf<D[N]['kind']> }
+}
+
+/** Nothing of a file that is not there. */
+export function readConf(file: string): ConfEntry[] {
+  return parseConfFile(readIfThere(file), file)
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return ''
+    throw new PginstallError('config_file_error', `could not read "${file}": ${describeCause(cause)}`, { cause })
+  }
+}
+
+export function listConf(folder: string): string[] {
+  return listIfThere(folder)
+    .filter((file) => file.endsWith('.conf') && recordName.test(basename(file)))
+    .sort()
+}
+
+export function listIfThere(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return []
+    throw new PginstallError('config_file_error', `could not read "${folder}": ${describeCause(cause)}`, { cause })
+  }
+}
+
+export function locate<T>(file: string, line: number, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    if (!(cause instanceof PginstallError)) throw cause
+    throw broken(file, line, cause.message, cause.hint)
+  }
+}
+
+export function broken(file: string, line: number, reason: string, hint?: string): PginstallError {
+  return new PginstallError(
+    'config_file_error',
+    `configuration file "${file}" contains an error in line ${line}: ${reason}`,
+    hint === undefined ? {} : { hint },
+  )
+}
