@@ -14,12 +14,14 @@ import type { Benchmark } from './cast.ts'
 import { type Figure, figure, takeInTurn } from './figures.ts'
 
 const transactions = 10_000
-/** As on a machine that uses the hook: PostgreSQL reads them in all sessions, whether they have it or not. */
+/** As "pginstall setup" makes them: PostgreSQL reads them in all sessions, whether they have the hook or not. */
 const settings = {
   autovacuum: 'off',
   'pginstall.socket': '/run/pginstall/main.sock',
   'pginstall.directory': '/var/lib/pginstall',
   'pginstall.sidecar_user': 'pginstall',
+  'pginstall.prefer': '',
+  'pginstall.timeout': '10min',
 }
 /** Long enough to make a second or so. */
 const timedTransactions = 20_000

@@ -12,10 +12,20 @@ export const defaultValues = {
   'pginstall.socket': undefined,
   'pginstall.directory': undefined,
   'pginstall.sidecar_user': undefined,
+  'pginstall.prefer': undefined,
+  'pginstall.timeout': undefined,
 } as const
 
 export type SettingName = keyof typeof defaultValues
 export const settingNames = Object.keys(defaultValues) as SettingName[]
+
+/**
+ * Set to what they are by default unless a file has them: what a library defines and no file names makes PostgreSQL 13
+ * to 15 sort all of its settings anew in each session, which takes longer than loading the library.
+ */
+const writtenDefaults = { 'pginstall.prefer': '', 'pginstall.timeout': '10min' } as const
+
+const ourSettings = settingNames.filter((name) => name.startsWith('pginstall.'))
 
 /** What files say of one setting. */
 export type FileValue = {
@@ -54,6 +64,9 @@ export function changesForSetup(files: FileValues, wanted: Wanted): Change[] {
   for (const [name, value] of Object.entries(plain) as [keyof typeof plain, string][]) {
     if (files[name]?.value !== value) changes.push({ name, value })
   }
+  for (const [name, value] of Object.entries(writtenDefaults) as [keyof typeof writtenDefaults, string][]) {
+    if (files[name]?.value === undefined) changes.push({ name, value })
+  }
   const lists = [
     ...(wanted.shared ? (['shared_preload_libraries'] as const) : []),
     'session_preload_libraries' as const,
@@ -85,7 +98,7 @@ export function changesForUninstall(files: FileValues, libraryDirectory: string)
       value: isSameList(rest, splitPath(below)) ? undefined : rest.join(':'),
     })
   }
-  for (const name of ['pginstall.socket', 'pginstall.directory', 'pginstall.sidecar_user'] as const) {
+  for (const name of ourSettings) {
     if (files[name]?.value !== undefined) changes.push({ name, value: undefined })
   }
   return changes

@@ -41,6 +41,23 @@ test('the library that sessions load is the last change of set-up and the first 
   ])
 })
 
+test('every setting of ours is written, and the wait and the preference that a file has stay', (t) => {
+  const ours = (files: Parameters<typeof changesForSetup>[0]) =>
+    changesForSetup(files, wanted)
+      .filter(({ name }) => name.startsWith('pginstall.'))
+      .map(({ name }) => name)
+  const all = [
+    'pginstall.socket',
+    'pginstall.directory',
+    'pginstall.sidecar_user',
+    'pginstall.prefer',
+    'pginstall.timeout',
+  ]
+  t.deepEqual(ours({}), all as ReturnType<typeof ours>)
+  const kept = { 'pginstall.timeout': { value: '1min' }, 'pginstall.prefer': { value: '' } }
+  t.deepEqual(ours(kept), all.slice(0, 3) as ReturnType<typeof ours>)
+})
+
 for (const spelling of ['pginstall', '$libdir/pginstall', '"/opt/lib/pginstall.so"', 'a, pginstall.so']) {
   test(`the library is known however it is written: ${spelling}`, (t) => {
     const files = { session_preload_libraries: { value: spelling } }
