@@ -1,7 +1,9 @@
-// What of local policy stands in files: who may install what.
+// Local policy as it stands in files, each rule with the place where it can be changed.
 import { join } from 'node:path'
+import type { Grant, Policy, Rule } from '../model/policy.ts'
 import { broken, listConf, readRecord } from './setting-files.ts'
 import type { Definition } from './setting-kinds.ts'
+import { readSettingSources, readSettings, type SettingSource } from './settings.ts'
 
 const grantDefinitions = {
   role: { kind: 'text', default: '', description: 'the role, exactly' },
@@ -9,10 +11,26 @@ const grantDefinitions = {
   trusted: { kind: 'boolean', default: 'no', description: 'whether they are trusted extensions for the role' },
 } as const satisfies Record<string, Definition>
 
-/** What a role that is no superuser may install, as grants/ANY.conf sets it. */
-export type Grant = { role: string; extensions: string[]; trusted: boolean }
+/** @throws PginstallError config_file_error */
+export function readPolicy(directories: string[]): Policy {
+  const { allow, deny, pins } = readSettings(directories)
+  const sources = readSettingSources(directories)
+  const rule = <T>(list: T[], { file, line }: SettingSource): Rule<T> => ({
+    list,
+    place: file === undefined ? 'which no file sets' : `line ${line} of "${file}"`,
+  })
+  return {
+    allow: rule(allow, sources.allow),
+    deny: rule(deny, sources.deny),
+    pins: rule(pins, sources.pins),
+    grants: {
+      list: readGrants(directories),
+      place: directories.map((directory) => `"${join(directory, 'grants')}"`).join(' or '),
+    },
+  }
+}
 
-/** All grants; a later directory adds to an earlier one. */
+/** All grants, as grants/ANY.conf set them; a later directory adds to an earlier one. */
 export function readGrants(directories: string[]): Grant[] {
   return directories.flatMap((directory) => {
     const folder = join(directory, 'grants')

@@ -1,9 +1,10 @@
 // Kinds of values that settings have: how each is written in a file, and what it is read as.
 import { PginstallError } from '../model/errors.ts'
 import { checkPattern } from '../model/names.ts'
+import { type Pin, parsePin } from '../model/policy.ts'
 
 /** Text, whole numbers, sizes in bytes ('1GB'), times in milliseconds ('10s'), comma-separated lists. */
-export type Kind = 'text' | 'integer' | 'bytes' | 'milliseconds' | 'boolean' | 'list' | 'patterns'
+export type Kind = 'text' | 'integer' | 'bytes' | 'milliseconds' | 'boolean' | 'list' | 'patterns' | 'pins'
 
 export type Definition = { kind: Kind; default: string; description: string }
 
@@ -13,10 +14,12 @@ export type ValueOf<K extends Kind> = K extends 'integer' | 'bytes' | 'milliseco
     ? boolean
     : K extends 'list' | 'patterns'
       ? string[]
-      : string
+      : K extends 'pins'
+        ? Pin[]
+        : string
 
 /** @throws PginstallError invalid_parameter_value */
-export function parseValue(name: string, kind: Kind, value: string): string | number | boolean | string[] {
+export function parseValue(name: string, kind: Kind, value: string): string | number | boolean | string[] | Pin[] {
   switch (kind) {
     case 'text':
       return value
@@ -32,6 +35,8 @@ export function parseValue(name: string, kind: Kind, value: string): string | nu
       return splitList(value)
     case 'patterns':
       return splitList(value).map(checkPattern)
+    case 'pins':
+      return splitList(value).map(parsePin)
   }
 }
 

@@ -72,6 +72,11 @@ export const definitions = {
   repositories: { kind: 'list', default: '', description: 'names of the repositories, in the order they are asked' },
   allow: { kind: 'patterns', default: '**', description: 'full names that may be installed' },
   deny: { kind: 'patterns', default: '', description: 'full names that may not, whatever allow says' },
+  pins: {
+    kind: 'pins',
+    default: '',
+    description: 'versions that extensions are held at: github.com/dim/prefix=1.2.10, github.com/ours/*=2.*',
+  },
   connect_timeout: {
     kind: 'milliseconds',
     default: '10s',

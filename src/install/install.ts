@@ -64,7 +64,7 @@ async function resolveAndPlace(
   { store, target, unknown }: Place,
 ): Promise<Installation> {
   const { asker, policy, server, notify, signal } = circumstances
-  checkBeforeNetwork(request.name, asker, policy)
+  checkBeforeNetwork(request.name, request.version, asker, policy)
   if (!store.has(request.name, server)) {
     notify(
       `extension "${request.name.kind === 'full' ? request.name.full : request.name.short}" is not locally available`,

@@ -12,7 +12,16 @@ import {
 import { builtinProvider } from '../model/manifest.ts'
 import { type ExtensionName, parseFullName } from '../model/names.ts'
 import { type Machine, type RunningServer, unmetNeeds } from '../model/platform.ts'
-import { type Asker, judge, narrowByPreference, type Policy, refusal } from '../model/policy.ts'
+import {
+  type Asker,
+  checkPins,
+  describePins,
+  judge,
+  narrowByPreference,
+  type Policy,
+  pinned,
+  refusal,
+} from '../model/policy.ts'
 
 export type Resolved = {
   fullName: string
@@ -60,7 +69,7 @@ export class Resolver {
     const { repository, extension } = await this.#findProvider(name)
     const verdict = judge(extension.full_name, this.#circumstances.asker, this.#circumstances.policy)
     if (!verdict.allowed) throw refusal(extension.full_name, verdict.reason)
-    const release = chooseRelease(extension, version, repository)
+    const release = chooseRelease(extension, version, repository, this.#circumstances.policy)
     this.#circumstances.notify(`found extension ${name.short}, version ${release.version}, at ${repository.name}`)
     const archive = this.#chooseArchive(extension, release)
     return {
@@ -138,12 +147,12 @@ export class Resolver {
     const suitable = this.#suitable(release)
     const newest = suitable.toSorted((a, b) => b.build - a.build)[0]
     if (newest !== undefined) return newest
-    const { server, machine } = this.#circumstances
+    const { server, machine, policy } = this.#circumstances
     const reasons = release.archives
       .slice(0, maxListed)
       .map((archive) => `${archive.file}: ${unmetNeeds(archive, server, machine).join(' ')}`)
     if (release.archives.length > maxListed) reasons.push(`(and ${release.archives.length - maxListed} more)`)
-    const other = newestFirst(extension.releases).find(
+    const other = newestFirst(pinned(extension.full_name, extension.releases, policy)).find(
       (candidate) => !candidate.yanked && this.#suitable(candidate).length > 0,
     )
     throw new PginstallError(
@@ -213,24 +222,27 @@ function chooseRelease(
   extension: IndexedExtension,
   version: string | undefined,
   repository: RepositoryClient,
+  policy: Policy,
 ): Release {
-  const releases = newestFirst(extension.releases)
+  if (version !== undefined) checkPins(extension.full_name, version, policy)
+  const releases = newestFirst(pinned(extension.full_name, extension.releases, policy))
   const current = releases.filter(({ yanked }) => !yanked)
   const chosen = version === undefined ? current[0] : current.find((release) => release.version === version)
   if (chosen !== undefined) return chosen
   const yanked = releases.some((release) => release.version === version && release.yanked)
   const what = version === undefined ? 'no version' : `no version "${version}"`
+  const there = current.map((release) => release.version).join(', ')
+  const all = releases.length === 0 ? 'There is none.' : 'All versions have been withdrawn.'
   throw new PginstallError(
     'undefined_extension',
     `extension "${extension.full_name}" has ${what} at ${repository.name}`,
     {
       detail: [
-        yanked ? `Version ${version} has been withdrawn.` : '',
-        current.length === 0
-          ? 'All versions have been withdrawn.'
-          : `There are: ${current.map((release) => release.version).join(', ')}.`,
+        describePins(extension.full_name, policy),
+        yanked ? `Version ${version} has been withdrawn.` : undefined,
+        current.length === 0 ? all : `There are: ${there}.`,
       ]
-        .filter(Boolean)
+        .filter((sentence) => sentence !== undefined)
         .join(' '),
     },
   )

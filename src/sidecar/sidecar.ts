@@ -6,7 +6,7 @@ import { createHttpClient } from '../adapters/http-client.ts'
 import type { Logger } from '../adapters/log.ts'
 import { LocalMachine } from '../adapters/machine.ts'
 import { readPgConfig } from '../adapters/pg-config.ts'
-import { readGrants } from '../adapters/policy-settings.ts'
+import { readPolicy } from '../adapters/policy-settings.ts'
 import { RepositoryClient } from '../adapters/repository-client.ts'
 import { readRepositories } from '../adapters/repository-settings.ts'
 import { routeTo } from '../adapters/repository-uri.ts'
@@ -49,8 +49,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
   const limits = { connectTimeoutMs: settings.connect_timeout, stallTimeoutMs: settings.stall_timeout }
   /** Repositories and policy are read for each request, so that what an administrator changes holds at once. */
   const readService = (): Service => {
-    const { repositories, allow, deny } = readSettings(options.configDirectories)
-    const grants = readGrants(options.configDirectories)
+    const { repositories } = readSettings(options.configDirectories)
     const clients = readRepositories(options.configDirectories, repositories).map(
       (repository) =>
         new RepositoryClient(repository, {
@@ -65,7 +64,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
       place,
       machine,
       repositories: clients,
-      policy: { allow, deny, grants },
+      policy: readPolicy(options.configDirectories),
     }
   }
   const strangers = new StrangerLog()

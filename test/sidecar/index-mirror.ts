@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import { createHttpClient } from '../../src/adapters/http-client.ts'
 import { createLog } from '../../src/adapters/log.ts'
 import { LocalMachine } from '../../src/adapters/machine.ts'
+import { readPolicy } from '../../src/adapters/policy-settings.ts'
 import { RepositoryClient } from '../../src/adapters/repository-client.ts'
 import { type NameIndex, nameIndexPath, type TopIndex } from '../../src/model/index.ts'
 import { search } from '../../src/sidecar/handlers/search.ts'
@@ -145,7 +146,7 @@ test('an answer to a search stays below the longest line', async (t) => {
     ),
   ])
   await client.mirror(await client.refresh(signal, new Date()), signal)
-  const service = { machine: new LocalMachine(), repositories: [client] }
+  const service = { machine: new LocalMachine(), repositories: [client], policy: readPolicy([]) }
   const result = await search({ request: 'search', server, text: '' }, service, { signal })
   t.true(result.extensions.length > 100 && result.extensions.length < 300)
   t.true(Buffer.byteLength(JSON.stringify({ result })) < 1024 * 1024)

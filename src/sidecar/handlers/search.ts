@@ -1,6 +1,7 @@
 // Looks through the indexes as they stand on disk; nobody is asked anything.
 import { newestFirst } from '../../model/index.ts'
 import { unmetNeeds } from '../../model/platform.ts'
+import { pinned } from '../../model/policy.ts'
 import type { SearchRequest } from '../messages.ts'
 import type { Reply, Service } from '../service.ts'
 
@@ -11,7 +12,7 @@ const maxRowsBytes = 1024 * 1024 - 1024
 
 export async function search(
   { text, server }: SearchRequest,
-  service: Pick<Service, 'machine' | 'repositories'>,
+  service: Pick<Service, 'machine' | 'repositories' | 'policy'>,
   { signal }: Pick<Reply, 'signal'>,
 ): Promise<{ extensions: object[] }> {
   const machine = await service.machine.read(signal)
@@ -21,7 +22,8 @@ export async function search(
   for (const repository of service.repositories) {
     for await (const { name, extensions } of repository.knownNames(signal)) {
       for (const { full_name, description, releases } of extensions) {
-        const release = newestFirst(releases).find(({ yanked }) => !yanked)
+        const current = releases.filter(({ yanked }) => !yanked)
+        const release = newestFirst(pinned(full_name, current, service.policy))[0]
         if (release === undefined || !`${full_name}\n${description}`.toLowerCase().includes(wanted)) continue
         const installable = release.archives.some((archive) => unmetNeeds(archive, server, machine).length === 0)
         const { version } = release
