@@ -36,7 +36,7 @@ export interface TransferOptions {
   stallTimeoutMs: number
   /** From the moment that the transfer leaves the queue. */
   totalTimeoutMs?: number | undefined
-  /** 5 where it is absent; with 0 a redirect is a result. Never from https to http. */
+  /** 5 where it is absent; with 0 a redirect is a result. Never from https to http, and over http to this machine only. */
   maxRedirects?: number | undefined
   /** '' for none; as curl reads the environment where it is absent. */
   proxy?: string | undefined
@@ -71,7 +71,7 @@ export interface TransferResult {
 
 export class TransferError extends Error {
   override readonly name = 'TransferError'
-  /** `CURLE_…` as libcurl names it; `PGI_TOO_LARGE`, `PGI_NOT_RESUMED`, `PGI_STALLED`, `PGI_FILE`, `PGI_INVALID`; `ABORT_ERR`. */
+  /** `CURLE_…` as libcurl names it; `PGI_TOO_LARGE`, `PGI_NOT_RESUMED`, `PGI_STALLED`, `PGI_REDIRECT`, `PGI_FILE`, `PGI_INVALID`; `ABORT_ERR`. */
   readonly code: string
   readonly curlCode: number | null
   /** Of the system call that failed, where one did. */

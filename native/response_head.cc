@@ -9,12 +9,6 @@ namespace {
 
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
-  while (!text.empty() && IsBlank(text.front())) text.remove_prefix(1);
-  return text;
-}
-
 std::string LowerCase(std::string_view text) {
   std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(),
@@ -23,6 +17,12 @@ std::string LowerCase(std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view TrimBlanks(std::string_view text) {
+  while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
+  while (!text.empty() && IsBlank(text.front())) text.remove_prefix(1);
+  return text;
+}
 
 void ResponseHead::AddLine(std::string_view line) {
   received_ += line.size();
@@ -39,13 +39,14 @@ void ResponseHead::AddLine(std::string_view line) {
     }
     return;
   }
-  const std::string_view text = Trim(line);
+  const std::string_view text = TrimBlanks(line);
   if (text.empty()) {
     complete_ = true;
   } else if (IsBlank(line.front())) {  // obsolete folding: the line before goes on
     if (!headers_.empty()) headers_.back().second.append(" ").append(text);
   } else if (const size_t colon = text.find(':'); colon != std::string_view::npos) {
-    headers_.emplace_back(LowerCase(Trim(text.substr(0, colon))), Trim(text.substr(colon + 1)));
+    headers_.emplace_back(LowerCase(TrimBlanks(text.substr(0, colon))),
+                          TrimBlanks(text.substr(colon + 1)));
   }
 }
 

@@ -11,6 +11,9 @@
 
 namespace pginstall {
 
+/// Without the blanks at both ends, and the end of the line.
+std::string_view TrimBlanks(std::string_view text);
+
 class ResponseHead {
  public:
   /// Takes one line as libcurl has it. Throws Failure when all heads together pass kMaxHeadBytes.

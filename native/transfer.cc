@@ -41,6 +41,7 @@ std::size_t Transfer::OnHeader(char* data, std::size_t size, std::size_t count, 
   auto* transfer = static_cast<Transfer*>(self);
   return transfer->Guarded(0, [&] {
     transfer->head_.AddLine({data, size * count});
+    transfer->CheckRedirect({data, size * count});
     transfer->ForbidDowngrade();
     return size * count;
   });

@@ -66,6 +66,7 @@ class Transfer {
   void ConfigureRedirects();
   void ConfigureLimits();
   void ConfigureCallbacks();
+  void CheckRedirect(std::string_view line);
   void ForbidDowngrade();
 
   bool IsHead() const { return options_.method == "HEAD"; }

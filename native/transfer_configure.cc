@@ -1,8 +1,10 @@
 // How a transfer is asked of libcurl. Whatever libcurl would allow beyond what is meant here is
 // switched off by name.
+#include <arpa/inet.h>
 #include <strings.h>
 
 #include <cstring>
+#include <memory>
 
 #include "transfer.h"
 
@@ -49,6 +51,31 @@ void CheckOptions(const TransferOptions& options) {
   if (options.connect_timeout.count() <= 0 || options.stall_timeout.count() <= 0) {
     Refuse("connect and stall timeouts must be positive");
   }
+}
+
+bool IsLoopback(const std::string& host) {
+  in_addr address{};  // 127.example.com is a name like any other
+  const bool is_ipv4 = inet_pton(AF_INET, host.c_str(), &address) == 1;
+  return host == "localhost" || host == "[::1]" || (is_ipv4 && host.rfind("127.", 0) == 0);
+}
+
+// Where `target` leads from `base`. What cannot be read counts as leading there: libcurl might read it.
+bool LeadsOverNetworkInClearText(const char* base, const std::string& target) {
+  const std::unique_ptr<CURLU, UrlDeleter> url(curl_url());
+  if (!url) throw std::bad_alloc();
+  constexpr unsigned kFlags = CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE;
+  if (curl_url_set(url.get(), CURLUPART_URL, base, kFlags) != CURLUE_OK ||
+      curl_url_set(url.get(), CURLUPART_URL, target.c_str(), kFlags) != CURLUE_OK) {
+    return true;
+  }
+  const auto part = [&url](CURLUPart which) {
+    char* text = nullptr;
+    curl_url_get(url.get(), which, &text, 0);
+    const std::string copy(text == nullptr ? "" : text);
+    curl_free(text);
+    return copy;
+  };
+  return part(CURLUPART_SCHEME) == "http" && !IsLoopback(part(CURLUPART_HOST));
 }
 
 bool IsHttps(const char* url_or_scheme) { return strncasecmp(url_or_scheme, "https", 5) == 0; }
@@ -181,6 +208,23 @@ void Transfer::ConfigureRedirects() {
   SetOption(easy_, CURLOPT_UNRESTRICTED_AUTH, 0L);
   secured_ = IsHttps(options_.url.c_str());
   AllowProtocols(easy_, !secured_);
+}
+
+// Clear text is for this machine only, on every hop: a server on loopback must not send us over a
+// network in it. The line is one of the head that libcurl is about to act on, and read as it does.
+void Transfer::CheckRedirect(std::string_view line) {
+  static constexpr std::string_view kName = "location:";
+  const long status = GetInfo<long>(easy_, CURLINFO_RESPONSE_CODE);
+  if (options_.max_redirects == 0 || status < 300 || status > 399 || line.size() < kName.size() ||
+      strncasecmp(line.data(), kName.data(), kName.size()) != 0) {
+    return;
+  }
+  const std::string target(TrimBlanks(line.substr(kName.size())));
+  const char* base = GetInfo<const char*>(easy_, CURLINFO_EFFECTIVE_URL);
+  if (!target.empty() && LeadsOverNetworkInClearText(base, target)) {
+    throw Failure("PGI_REDIRECT", "the redirect to \"" + target +
+                                      "\" leads over a network in clear text, or nowhere");
+  }
 }
 
 // From http to https and back to http is a downgrade as well. libcurl reads the option only when it

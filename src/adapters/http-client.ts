@@ -23,8 +23,14 @@ export type DocumentOptions = {
   signal: AbortSignal
 }
 
-/** `date`: the server's clock, as it says it. */
-export type HttpDocument = { status: number; etag: string | undefined; date: string | undefined; text: string }
+/** `date`: the server's clock, as it says it. `url`: where the answer came from in the end. */
+export type HttpDocument = {
+  status: number
+  etag: string | undefined
+  date: string | undefined
+  text: string
+  url: string
+}
 
 export type HttpLimits = { connectTimeoutMs: number; stallTimeoutMs: number }
 
@@ -35,12 +41,17 @@ export type HttpRoute = {
   proxy?: string | undefined
 }
 
+/**
+ * The environment's proxy is no way to this machine: it would carry off what is let through in clear text, or unsigned,
+ * because it never leaves.
+ */
+const direct: HttpRoute = { proxy: '' }
 /** Longest answer to an upload, bytes. */
 const maxAnswerBytes = 1024 * 1024
 
 export function createHttpClient(limits: HttpLimits, route: HttpRoute = {}): HttpClient {
   const run = (options: Omit<TransferOptions, keyof HttpLimits | keyof HttpRoute>) =>
-    attempt({ ...options, ...limits, ...route })
+    attempt({ ...options, ...limits, ...(isLoopback(options.url) ? direct : {}), ...route })
   return {
     async get(url, { maxBytes, totalTimeoutMs, etag, signal }) {
       const headers: Record<string, string> = etag === undefined ? {} : { 'if-none-match': etag }
@@ -86,8 +97,8 @@ async function attempt(options: TransferOptions): Promise<TransferResult> {
   }
 }
 
-function toDocument({ status, headers, body }: TransferResult): HttpDocument {
-  return { status, etag: headers.etag?.[0], date: headers.date?.[0], text: body?.toString() ?? '' }
+function toDocument({ status, headers, body, effectiveUrl }: TransferResult): HttpDocument {
+  return { status, etag: headers.etag?.[0], date: headers.date?.[0], text: body?.toString() ?? '', url: effectiveUrl }
 }
 
 /** Our disk failed, not the other side: an error like those of node:fs. */

@@ -21,7 +21,7 @@ import {
 import { parseJson } from '../model/schema.ts'
 import { openIndex, openUnsignedIndex } from '../model/signature.ts'
 import { makeDirectory, makePrivateDirectory, readIfThere, replaceCachedFile, replaceFile } from './files.ts'
-import type { HttpClient } from './http-client.ts'
+import { type HttpClient, isLoopback } from './http-client.ts'
 import type { RepositorySettings } from './repository-settings.ts'
 import { checkUri } from './repository-uri.ts'
 
@@ -83,6 +83,10 @@ export class RepositoryClient {
       etag: kept?.etag,
       signal,
     })
+    // What nobody signed must come from this machine: to where its server sends us on, anybody may answer.
+    if (this.#settings.unsigned && !isLoopback(answer.url)) {
+      throw this.#untrusted('unsigned index comes over a network', { detail: `It was redirected to "${answer.url}".` })
+    }
     if (kept !== undefined && (answer.status === 304 || answer.text === kept.envelope)) {
       this.checkExpiry(kept.index, now)
       this.#touch(now)

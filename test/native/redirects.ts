@@ -1,7 +1,7 @@
 import test from 'ava'
 import { transfer } from '../../native/index.ts'
 import { failsWith } from './helpers/failures.ts'
-import { certificates, limits, serve, serveTls } from './helpers/servers.ts'
+import { certificates, limits, serve, serveRaw, serveTls } from './helpers/servers.ts'
 
 const secrets = { authorization: 'Bearer secret', cookie: 'session=secret' }
 
@@ -93,4 +93,31 @@ test('credentials go along to the same place', async (t) => {
     else response.writeHead(302, { location: '/new' }).end()
   })
   t.is((await transfer({ ...limits, url, headers: secrets })).body?.toString(), secrets.authorization)
+})
+
+const network = 'http://repository.invalid/'
+for (const location of [
+  ...[network, '//repository.invalid/', 'HTTP://192.0.2.1/', 'http:\\\\192.0.2.1/', 'http://127.0.0.1@192.0.2.1/'],
+  'http://127.repository.invalid/',
+]) {
+  test(`clear text does not leave this machine: ${location}`, async (t) => {
+    const url = await serve(t, (_request, response) => response.writeHead(302, { location }).end())
+    const error = await failsWith(t, transfer({ ...limits, url }), 'PGI_REDIRECT')
+    t.true(error.message.includes(location), error.message)
+  })
+}
+
+test('clear text does not leave this machine by the second of two hops, or the second of two headers', async (t) => {
+  const far = await serve(t, (_request, response) => response.writeHead(302, { location: network }).end())
+  const url = await serve(t, (_request, response) => response.writeHead(302, { location: far }).end())
+  await failsWith(t, transfer({ ...limits, url }), 'PGI_REDIRECT')
+  const port = await serveRaw(t, (socket) => {
+    socket.end(`HTTP/1.1 302 Found\r\nLocation: /x\r\nlocation:\t${network}\r\nContent-Length: 0\r\n\r\n`)
+  })
+  await failsWith(t, transfer({ ...limits, url: `http://127.0.0.1:${port}` }), 'PGI_REDIRECT')
+})
+
+test('a header Location of what is no redirect leads nowhere', async (t) => {
+  const url = await serve(t, (_request, response) => response.writeHead(201, { location: network }).end('made'))
+  t.is((await transfer({ ...limits, url })).body?.toString(), 'made')
 })
