@@ -36,6 +36,14 @@ const diskBlockBytes = 4096
 /** What stands on disk: the signed file as it came, and the tag to ask for it again. Its time is when it was last good. */
 type Kept = { etag: string | undefined; envelope: string }
 
+/**
+ * What was last read of each file and found good, by whom it had to be signed: to check a signature takes longer than
+ * all the rest of a request that has nothing to fetch.
+ */
+const lastOpened = new Map<string, { text: string; trust: string; kept: Kept & { index: TopIndex } }>()
+/** Larger ones are not worth the memory. */
+const maxRememberedCharacters = 1024 * 1024
+
 export type RepositoryState = { index: TopIndex; updated: string }
 
 export class RepositoryClient {
@@ -260,9 +268,14 @@ export class RepositoryClient {
   #readKept(): (Kept & { index: TopIndex }) | undefined {
     const text = readIfThere(this.#keptFile)
     if (text === undefined) return undefined
+    const trust = JSON.stringify([this.#settings.unsigned, this.#settings.keys])
+    const last = lastOpened.get(this.#keptFile)
+    if (last?.text === text && last.trust === trust) return last.kept
     try {
-      const kept = parseJson(text, 'kept index') as Kept
-      return { ...kept, index: this.#open(kept.envelope) }
+      const read = parseJson(text, 'kept index') as Kept
+      const kept = { ...read, index: this.#open(read.envelope) }
+      if (text.length <= maxRememberedCharacters) lastOpened.set(this.#keptFile, { text, trust, kept })
+      return kept
     } catch (cause) {
       // Signed by a key that is not pinned any more: the repository was given a new root of trust.
       if (cause instanceof PginstallError) return undefined
