@@ -23,6 +23,7 @@ char	   *pginstall_directory = NULL;
 char	   *pginstall_sidecar_user = NULL;
 char	   *pginstall_prefer = NULL;
 int			pginstall_timeout = 0;
+bool		pginstall_downgrade = false;
 
 static bool check_socket(char **newval, void **extra, GucSource source);
 static bool check_directory(char **newval, void **extra, GucSource source);
@@ -41,7 +42,7 @@ refuse_clients_settings(void)
 {
 	static const char *const names[] = {
 		"pginstall.socket", "pginstall.directory", "pginstall.sidecar_user",
-		"pginstall.prefer", "pginstall.timeout"
+		"pginstall.prefer", "pginstall.timeout", "pginstall.downgrade"
 	};
 
 	if (strcmp(GetConfigOption("is_superuser", false, false), "on") == 0)
@@ -89,6 +90,11 @@ define_settings(void)
 							"0 means to wait for ever.",
 							&pginstall_timeout, 10 * 60 * 1000, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomBoolVariable("pginstall.downgrade",
+							 "Lets ALTER EXTENSION UPDATE TO go to an older version.",
+							 "To the version that is installed already, it takes modules back to it, for all databases of the cluster.",
+							 &pginstall_downgrade, false,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("pginstall");
 }
 

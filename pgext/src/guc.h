@@ -12,6 +12,7 @@ extern char *pginstall_directory;
 extern char *pginstall_sidecar_user;
 extern char *pginstall_prefer;
 extern int	pginstall_timeout;	/* milliseconds, 0 for none */
+extern bool pginstall_downgrade;
 
 extern void define_settings(void);
 extern List *prefer_patterns(void);

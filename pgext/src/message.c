@@ -82,11 +82,27 @@ parse_sqlstate(const char *text)
 	return MAKE_SQLSTATE(text[0], text[1], text[2], text[3], text[4]);
 }
 
+/* A notice ends nothing: no level from ERROR up is one */
+static int
+parse_severity(const char *text)
+{
+	if (text == NULL || strcmp(text, "NOTICE") == 0)
+		return NOTICE;
+	if (strcmp(text, "WARNING") != 0)
+		bad_answer("\"severity\" is neither NOTICE nor WARNING.");
+	return WARNING;
+}
+
 static void
 parse_report(JsonbContainer *report, Answer *answer)
 {
 	if (answer->kind == ANSWER_ERROR)
+	{
+		answer->elevel = ERROR;
 		answer->sqlerrcode = parse_sqlstate(required_string(report, "sqlstate"));
+	}
+	else
+		answer->elevel = parse_severity(optional_string(report, "severity"));
 	answer->message = required_string(report, "message");
 	answer->detail = optional_string(report, "detail");
 	answer->hint = optional_string(report, "hint");

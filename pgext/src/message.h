@@ -58,6 +58,7 @@ typedef struct Answer
 	AnswerKind	kind;
 
 	/* of notices and errors; detail and hint may be NULL */
+	int			elevel;
 	int			sqlerrcode;
 	char	   *message;
 	char	   *detail;

@@ -29,11 +29,11 @@
 #define OUR_EXTENSION "pginstall"
 
 static const char extensions_sql[] =
-"SELECT e.extname::pg_catalog.text, NULL::pg_catalog.text "
+"SELECT e.extname::pg_catalog.text, NULL::pg_catalog.text, e.extversion "
 "FROM pg_catalog.pg_extension e";
 
 static const char providers_sql[] =
-"SELECT e.extname::pg_catalog.text, i.full_name "
+"SELECT e.extname::pg_catalog.text, i.full_name, e.extversion "
 "FROM pg_catalog.pg_extension e "
 "LEFT JOIN pginstall.installed i "
 "ON i.name OPERATOR(pg_catalog.=) e.extname::pg_catalog.text";
@@ -135,6 +135,7 @@ installed_extensions(void)
 
 		extension->name = SPI_getvalue(row, desc, 1);
 		extension->full_name = SPI_getvalue(row, desc, 2);
+		extension->version = SPI_getvalue(row, desc, 3);
 		installed = lappend(installed, extension);
 		MemoryContextSwitchTo(spi);
 	}

@@ -12,6 +12,7 @@ typedef struct InstalledExtension
 {
 	char	   *name;
 	char	   *full_name;
+	char	   *version;		/* as pg_extension has it */
 } InstalledExtension;
 
 extern List *installed_extensions(void);

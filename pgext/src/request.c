@@ -18,9 +18,9 @@
 #include "mb/pg_wchar.h"
 #include "message.h"
 #include "miscadmin.h"
-#include "record.h"
 #include "request.h"
 #include "utils/json.h"
+#include "utils/varlena.h"
 
 /* A copy: GetConfigOption answers all numbers in one buffer */
 static char *
@@ -141,6 +141,19 @@ add_installed(StringInfo buf, const List *installed)
 	appendStringInfoChar(buf, ']');
 }
 
+/* What the postmaster has mapped, every process has from it */
+static void
+add_preloaded(StringInfo buf)
+{
+	List	   *libraries;
+
+	/* the server has started with it */
+	if (!SplitDirectoriesString(setting("shared_preload_libraries"), ',',
+								&libraries))
+		elog(ERROR, "could not split shared_preload_libraries");
+	add_strings(buf, "preloaded", libraries);
+}
+
 static void
 add_asker(StringInfo buf)
 {
@@ -164,22 +177,28 @@ create_extension_request(const char *extension, const char *version,
 		add_string(&buf, "version", version);
 	add_bool(&buf, "cascade", cascade);
 	add_installed(&buf, installed);
+	add_preloaded(&buf);
 	add_strings(&buf, "prefer", prefer_patterns());
 	return end_request(&buf);
 }
 
 /* version is NULL without TO */
 char *
-update_extension_request(const char *full_name, const char *version)
+update_extension_request(const InstalledExtension *present,
+						 const char *version, const List *installed)
 {
 	StringInfoData buf;
 
 	initStringInfo(&buf);
 	begin_request(&buf, "update_extension");
 	add_asker(&buf);
-	add_string(&buf, "extension", full_name);
+	add_string(&buf, "extension", present->full_name);
+	add_string(&buf, "from", present->version);
 	if (version)
 		add_string(&buf, "version", version);
+	add_bool(&buf, "downgrade", pginstall_downgrade);
+	add_installed(&buf, installed);
+	add_preloaded(&buf);
 	return end_request(&buf);
 }
 

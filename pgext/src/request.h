@@ -5,13 +5,14 @@
 #ifndef PGINSTALL_REQUEST_H
 #define PGINSTALL_REQUEST_H
 
-#include "nodes/pg_list.h"
+#include "record.h"
 
 extern char *create_extension_request(const char *extension,
 									  const char *version, bool cascade,
 									  const List *installed);
-extern char *update_extension_request(const char *full_name,
-									  const char *version);
+extern char *update_extension_request(const InstalledExtension *present,
+									  const char *version,
+									  const List *installed);
 extern char *search_request(const char *text);
 extern char *status_request(void);
 

@@ -244,10 +244,10 @@ receive_line(Connection *conn, int *length)
 
 /* Outside text is never a format */
 static void
-report(int elevel, const Answer *answer)
+report(const Answer *answer)
 {
-	ereport(elevel,
-			(elevel >= ERROR ? errcode(answer->sqlerrcode) : 0,
+	ereport(answer->elevel,
+			(answer->kind == ANSWER_ERROR ? errcode(answer->sqlerrcode) : 0,
 			 errmsg_internal("%s", answer->message),
 			 answer->detail ? errdetail_internal("%s", answer->detail) : 0,
 			 answer->hint ? errhint("%s", answer->hint) : 0));
@@ -265,7 +265,7 @@ receive_result(Connection *conn, RequestKind kind)
 
 		if (answer->kind == ANSWER_RESULT)
 			return answer;
-		report(answer->kind == ANSWER_ERROR ? ERROR : NOTICE, answer);
+		report(answer);
 	}
 }
 

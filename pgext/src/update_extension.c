@@ -67,8 +67,8 @@ update_extension(UTILITY_PARAMS)
 	check_owner(stmt->extname);
 	version = checked_version(stmt->options);
 
-	result = ask_for_extension(update_extension_request(present->full_name,
-														version),
+	result = ask_for_extension(update_extension_request(present, version,
+														installed),
 							   present->full_name, version, &root);
 	chain_in_root(result, root, UTILITY_ARGS);
 	CommandCounterIncrement();

@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { isBuiltinExtension } from '../model/builtin-extensions.ts'
 import { PginstallError } from '../model/errors.ts'
 import { builtinProvider, type Manifest, type Requirement } from '../model/manifest.ts'
+import { wantsPreload } from '../model/module-traits.ts'
 import { checkVersion } from '../model/names.ts'
 import type { BuiltAgainst, Needs } from '../model/platform.ts'
+import { updateSteps } from '../model/update-path.ts'
 import type { ArchivePlan } from './layout.ts'
 
 export type Facts = {
@@ -16,13 +18,6 @@ export type Facts = {
   /** Short name to full name, of required extensions that do not come with PostgreSQL. */
   requires: Record<string, string>
 }
-
-/**
- * Whether a module wants to be preloaded stands in the module itself: it names the setting in a message ("must be loaded
- * via shared_preload_libraries"), or calls what has an effect in the postmaster only. The server's variable
- * process_shared_preload_libraries_in_progress alone says nothing: many only ask.
- */
-const wantsPreload = /(?<!process_)shared_preload_libraries|\0(?:RegisterBackgroundWorker|RequestAddinShmemSpace)\0/
 
 /** @throws PginstallError build_failed, invalid_name */
 export async function describeArchive(plan: ArchivePlan, facts: Facts): Promise<Manifest> {
@@ -45,9 +40,9 @@ export async function describeArchive(plan: ArchivePlan, facts: Facts): Promise<
     os: bound ? facts.os : null,
     needs: bound ? facts.needs : null,
     requires: control.requires.map((required) => findProvider(required, facts.requires, name)),
-    updates: files.flatMap(({ path }) => updateOf(path, name)),
+    updates: updateSteps(files, name),
     modules: modules.map(({ path }) => path.slice(name.length + 1, -'.so'.length)),
-    preload: contents.some((text) => wantsPreload.test(text)),
+    preload: contents.some(wantsPreload),
     files: files.map(({ path, kind, size, sha256 }) => ({ path, kind, size, sha256 })),
   }
 }
@@ -61,12 +56,4 @@ function findProvider(required: string, requires: Record<string, string>, name: 
     detail: 'The archive says which provider a required extension comes from, so that nobody else can take its place.',
     hint: `Say it with --requires ${required}=FULL_NAME.`,
   })
-}
-
-/** `name/name--1.0--1.1.sql` */
-function updateOf(path: string, name: string): [from: string, to: string][] {
-  const prefix = `${name}/${name}--`
-  if (!path.startsWith(prefix) || !path.endsWith('.sql')) return []
-  const [from, to, ...more] = path.slice(prefix.length, -'.sql'.length).split('--')
-  return from === undefined || to === undefined || more.length > 0 ? [] : [[from, to]]
 }

@@ -14,6 +14,7 @@ export const defaultValues = {
   'pginstall.sidecar_user': undefined,
   'pginstall.prefer': undefined,
   'pginstall.timeout': undefined,
+  'pginstall.downgrade': undefined,
 } as const
 
 export type SettingName = keyof typeof defaultValues
@@ -23,7 +24,11 @@ export const settingNames = Object.keys(defaultValues) as SettingName[]
  * Set to what they are by default unless a file has them: what a library defines and no file names makes PostgreSQL 13
  * to 15 sort all of its settings anew in each session, which takes longer than loading the library.
  */
-const writtenDefaults = { 'pginstall.prefer': '', 'pginstall.timeout': '10min' } as const
+const writtenDefaults = {
+  'pginstall.prefer': '',
+  'pginstall.timeout': '10min',
+  'pginstall.downgrade': 'off',
+} as const
 
 const ourSettings = settingNames.filter((name) => name.startsWith('pginstall.'))
 

@@ -10,7 +10,8 @@ import { PginstallError } from '../model/errors.ts'
 import type { ModuleNames } from './module-links.ts'
 import type { StoredArchive } from './store.ts'
 
-export type RootedExtension = { archive: StoredArchive; modules: ModuleNames }
+/** `joined`: other versions of it, for update scripts that its own archive lacks. */
+export type RootedExtension = { archive: StoredArchive; joined: StoredArchive[]; modules: ModuleNames }
 
 export type ExtensionRoot = {
   /** PostgreSQL 13-17: what my_exec_path is to be, so that the server takes the root for its installation. */
@@ -20,7 +21,7 @@ export type ExtensionRoot = {
 }
 
 /** Changed whenever a root's layout changes, so that an upgraded sidecar does not take an old one for its own. */
-const layout = 2
+const layout = 3
 
 /**
  * The root for these extensions and for the system's extensions that they require, made unless it is there already.
@@ -37,7 +38,11 @@ export async function makeExtensionRoot(
     layout,
     plan,
     builtin: builtin.toSorted(),
-    extensions: extensions.map(({ archive, modules }) => [archive.path, archive.trusted, modules]),
+    extensions: extensions.map(({ archive, joined, modules }) => [
+      [archive, ...joined].map(({ path }) => path),
+      archive.trusted,
+      modules,
+    ]),
   }
   const root = join(directory, createHash('sha256').update(JSON.stringify(key)).digest('hex'))
   if (!existsSync(root)) {
@@ -117,8 +122,8 @@ async function placeExtension(
   root: string,
   extensionDirectory: string,
 ): Promise<void> {
-  const { archive, modules } = extension
-  const { name, manifest, path, trusted } = archive
+  const { archive, joined, modules } = extension
+  const { name, path, trusted } = archive
   const scripts = join('scripts', name)
   mkdirSync(join(fresh, scripts), { recursive: true, mode: 0o755 })
   const main = readFileSync(join(path, `${name}.control`), 'utf8')
@@ -129,19 +134,26 @@ async function placeExtension(
     trusted,
   })
   await writeDurably(join(extensionDirectory, `${name}.control`), relocated)
-  for (const { path: file, kind } of manifest.files) {
-    if (kind === 'control' || kind === 'module' || kind === 'doc') continue
+  for (const { source, file, kind } of [archive, ...joined].flatMap(filesBesideControl)) {
     const there = join(fresh, scripts, relative(name, file))
+    // Of a file that several versions have, the wanted one's counts.
+    if (existsSync(there)) continue
     mkdirSync(dirname(there), { recursive: true, mode: 0o755 })
-    if (kind !== 'auxiliary_control') symlinkSync(join(path, file), there)
+    if (kind !== 'auxiliary_control') symlinkSync(source, there)
     else {
-      const text = readFileSync(join(path, file), 'utf8')
+      const text = readFileSync(source, 'utf8')
       await writeDurably(
         there,
         relocateAuxiliaryControlFile(text, { modulePathname: modulePathname(text, true, modules), trusted }),
       )
     }
   }
+}
+
+function filesBesideControl({ manifest, path }: StoredArchive) {
+  return manifest.files
+    .filter(({ kind }) => kind !== 'control' && kind !== 'module' && kind !== 'doc')
+    .map(({ path: file, kind }) => ({ source: join(path, file), file, kind }))
 }
 
 /**

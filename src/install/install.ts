@@ -7,11 +7,15 @@ import { PginstallError } from '../model/errors.ts'
 import { builtinProvider } from '../model/manifest.ts'
 import type { ExtensionName } from '../model/names.ts'
 import { checkBeforeNetwork } from '../model/policy.ts'
+import { compareVersions } from '../model/version-order.ts'
 import { type ExtensionRoot, makeExtensionRoot, type RootedExtension } from './extension-root.ts'
+import { linkDirectory } from './links.ts'
 import { linkModules } from './module-links.ts'
-import { type Circumstances, type Resolved, Resolver } from './resolve.ts'
-import type { Store } from './store.ts'
+import { adviseOnPreload } from './preload-advice.ts'
+import { type Circumstances, checkProviders, type Present, type Resolved, Resolver } from './resolve.ts'
+import type { Store, StoredArchive } from './store.ts'
 import type { UnknownNames } from './unknown-names.ts'
+import { joinScripts } from './update-scripts.ts'
 
 export type InstallRequest = {
   name: ExtensionName
@@ -19,12 +23,17 @@ export type InstallRequest = {
   version: string | undefined
   /** Whether what it requires may be created too. */
   cascade: boolean
-  /** Short names of the extensions that the database has. */
-  installed: string[]
+  /** Of an update: the version that the database has, and whether it may go back. */
+  update: { from: string; downgrade: boolean } | undefined
+  /** The extensions that the database has. */
+  installed: Present[]
+  /** shared_preload_libraries as the server was started with it. */
+  preloaded: string[]
 }
 
 /** The cluster that is served. */
 export type Target = {
+  name: string
   /** Where its extension roots and module links are. */
   directory: string
   installation: PgConfig
@@ -38,11 +47,6 @@ export type Installation = ExtensionRoot & {
   modulePath: string
   /** The one asked for first. */
   extensions: RootedExtension[]
-}
-
-/** Where a target keeps its module links. */
-export function modulePathOf(target: Target): string {
-  return join(target.directory, 'lib')
 }
 
 /** @throws PginstallError whatever Resolver.resolve, Store.take and makeExtensionRoot throw; disk_full, io_error */
@@ -61,9 +65,10 @@ export async function install(
 async function resolveAndPlace(
   request: InstallRequest,
   circumstances: Circumstances,
-  { store, target, unknown }: Place,
+  place: Place,
 ): Promise<Installation> {
-  const { asker, policy, server, notify, signal } = circumstances
+  const { asker, policy, server, notify } = circumstances
+  const { store, target, unknown } = place
   checkBeforeNetwork(request.name, request.version, asker, policy)
   if (!store.has(request.name, server)) {
     notify(
@@ -72,15 +77,11 @@ async function resolveAndPlace(
   }
   const resolver = new Resolver(circumstances)
   const asked = await resolveKnown(request, circumstances, resolver, unknown)
-  const isInstalled = (name: string) => request.installed.includes(name)
-  const required = request.cascade ? await resolver.resolveRequired(asked, isInstalled) : []
-  const extensions: RootedExtension[] = []
-  for (const resolved of [asked, ...required]) {
-    const archive = await store.take(resolved, notify, signal)
-    const mayReplace = asker.superuser || resolved.trusted
-    const modules = await linkModules(archive, { directory: modulePathOf(target), work: store.work, mayReplace })
-    extensions.push({ archive, modules })
-  }
+  checkDirection(asked, request)
+  if (!request.cascade) checkProviders(asked, request.installed)
+  const required = request.cascade ? await resolver.resolveRequired(asked, request.installed) : []
+  const extensions = [await placeAsked(asked, resolver, request, circumstances, place)]
+  for (const resolved of required) extensions.push(await placeRequired(resolved, request, circumstances, place))
   const builtin = extensions
     .flatMap(({ archive }) => archive.manifest.requires)
     .filter(({ provider }) => provider === builtinProvider)
@@ -92,7 +93,94 @@ async function resolveAndPlace(
     work: store.work,
     installation: target.installation,
   })
-  return { ...root, modulePath: modulePathOf(target), extensions }
+  return { ...root, modulePath: linkDirectory(target.directory), extensions }
+}
+
+/** The extension asked for, with the scripts that lead to it; its modules are linked once those are sure to be there. */
+async function placeAsked(
+  asked: Resolved,
+  resolver: Resolver,
+  request: InstallRequest,
+  circumstances: Circumstances,
+  place: Place,
+): Promise<RootedExtension> {
+  const { notify, signal } = circumstances
+  const archive = await place.store.take(asked, notify, signal)
+  const joined =
+    request.update === undefined
+      ? []
+      : await joinScripts(
+          archive,
+          request.update.from,
+          () => resolver.resolveOthers(asked),
+          (other) => place.store.take(other, notify, signal),
+        )
+  return placeModules(archive, joined, request, circumstances, place)
+}
+
+async function placeRequired(
+  resolved: Resolved,
+  request: InstallRequest,
+  circumstances: Circumstances,
+  place: Place,
+): Promise<RootedExtension> {
+  const archive = await place.store.take(resolved, circumstances.notify, circumstances.signal)
+  return placeModules(archive, [], request, circumstances, place)
+}
+
+async function placeModules(
+  archive: StoredArchive,
+  joined: StoredArchive[],
+  { update, preloaded }: InstallRequest,
+  { asker, warn }: Circumstances,
+  { store, target }: Place,
+): Promise<RootedExtension> {
+  const options = {
+    directory: target.directory,
+    pkglibdir: target.installation.pkglibdir,
+    work: store.work,
+    preloaded,
+    mayReplace: asker.superuser || archive.trusted,
+    back: update?.downgrade === true && update.from === archive.version,
+  }
+  const { names, waiting } = await linkModules(archive, options)
+  if (waiting.length > 0) throw waitsForRestart(archive, waiting, target)
+  for (const other of joined) {
+    // Scripts of a step may want modules that are named by that step's version.
+    const more = other.manifest.modules.filter((module) => !Object.hasOwn(names, module))
+    Object.assign(names, (await linkModules(other, { ...options, back: false }, more)).names)
+  }
+  for (const warning of adviseOnPreload(archive, options, target.name)) warn(warning)
+  return { archive, joined, modules: names }
+}
+
+/**
+ * PostgreSQL's own word for going back is an update, too; by accident it must not happen.
+ * @throws PginstallError object_not_in_prerequisite_state
+ */
+function checkDirection({ name, version }: Resolved, { update }: InstallRequest): void {
+  if (update === undefined || update.downgrade || compareVersions(version, update.from) >= 0) return
+  throw new PginstallError(
+    'object_not_in_prerequisite_state',
+    `version "${version}" of extension "${name}" is older than "${update.from}", which is installed`,
+    {
+      detail:
+        'Going back may lose what only the newer version can hold, and needs a script of its author that leads there.',
+      hint: `If it is meant, type: pginstall update --force ${name}=${version}`,
+    },
+  )
+}
+
+function waitsForRestart({ name, version }: StoredArchive, modules: string[], target: Target): PginstallError {
+  const quoted = modules.map((module) => `"${module}"`).join(', ')
+  return new PginstallError(
+    'object_not_in_prerequisite_state',
+    `version "${version}" of extension "${name}" waits for a restart of the server`,
+    {
+      detail: `The server has preloaded another version of its module ${quoted}, and a second one beside it would not load. The new one is in the store.`,
+      hint: `Stop the server, type "pginstall preload switch --target ${target.name}" on its machine, start it, and repeat the statement.`,
+    },
+  )
 }
 
 async function resolveKnown(

@@ -1,54 +1,88 @@
 // Module links: under a bare name that is unique by provider, the newest module that the target needs, from the store.
 // That directory is the last in dynamic_library_path.
-import { randomUUID } from 'node:crypto'
-import { readlinkSync, renameSync, symlinkSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { makeDirectory, syncPath } from '../adapters/files.ts'
+import { rmSync } from 'node:fs'
 import { uniqueModuleName } from '../model/names.ts'
 import { compareVersions } from '../model/version-order.ts'
+import {
+  isSameFile,
+  type LinkedModule,
+  type LinkOptions,
+  linkDirectory,
+  linkFile,
+  moduleFile,
+  readLink,
+  replaceLink,
+  waitingDirectory,
+} from './links.ts'
+import { followPlainName, isPreloaded, offerPlainName } from './plain-names.ts'
 import type { StoredArchive } from './store.ts'
 
 /** Module as scripts name it: the bare name under which the server finds it. */
 export type ModuleNames = Record<string, string>
 
+/** `waiting`: modules whose links are switched at the server's next restart only. */
+export type Linked = { names: ModuleNames; waiting: string[] }
+
 /**
- * Links the archive's modules. One module serves every SQL version of its extension (PostgreSQL's contract), so the
- * link follows the newest version and never goes back by itself. It is replaced in one step: a session that has the
- * old module mapped keeps it. `work` takes the new one before. Other databases use the link too, so without `mayReplace`
- * one that is there stays: PostgreSQL may still refuse whoever asked.
+ * Links the archive's modules, of which `only` may name some. One module serves every SQL version of its extension
+ * (PostgreSQL's contract), so the link follows the newest version and never goes back by itself. Where the running
+ * server has one of them preloaded, a second version beside it would not load: all of them wait, to stay of one version.
  */
 export async function linkModules(
   archive: StoredArchive,
-  { directory, work, mayReplace }: { directory: string; work: string; mayReplace: boolean },
-): Promise<ModuleNames> {
-  const names: ModuleNames = {}
-  makeDirectory(directory)
-  for (const module of archive.manifest.modules) {
-    const name = uniqueModuleName(module, archive.fullName)
-    const link = join(directory, `${name}.so`)
-    const wanted = join(archive.path, archive.name, `${module}.so`)
-    const current = targetOf(link)
-    if (current === undefined || (mayReplace && current !== wanted && !isNewer(current, archive.version))) {
-      makeDirectory(work)
-      const fresh = join(work, `${randomUUID()}.so`)
-      symlinkSync(wanted, fresh)
-      renameSync(fresh, link)
-      await syncPath(directory)
-    }
-    names[module] = name
+  options: LinkOptions,
+  only: string[] = archive.manifest.modules,
+): Promise<Linked> {
+  const { work, back } = options
+  const all = only.map((module) => placesOf(module, archive, options))
+  const moving = all.filter(({ link, wanted }) => mayMove(readLink(link), wanted, archive.version, options))
+  const waiting = moving.filter(({ module, link, wanted }) => {
+    const current = readLink(link)
+    return current && isPreloaded(module, archive.fullName, options) && !isSameFile(current.path, wanted)
+  })
+  for (const { module, link, later, wanted } of all) {
+    const moves = moving.some((one) => one.module === module)
+    if (!moves) await followPlainName(module, archive.fullName, options)
+    else if (waiting.length === 0) {
+      await replaceLink(link, wanted, work)
+      if (options.mayReplace) await offerPlainName(module, archive.fullName, options)
+    } else if (mayMove(readLink(later), wanted, archive.version, options)) await replaceLink(later, wanted, work)
+    if (back && !moves) rmSync(later, { force: true })
   }
-  return names
-}
-
-function targetOf(link: string): string | undefined {
-  try {
-    return readlinkSync(link)
-  } catch {
-    return undefined
+  return {
+    names: Object.fromEntries(all.map(({ module, name }) => [module, name])),
+    waiting: waiting.map(({ module }) => module),
   }
 }
 
-/** A link's target is …/FULL+NAME/VERSION/DIGEST/NAME/MODULE.so. */
-function isNewer(target: string, version: string): boolean {
-  return compareVersions(basename(dirname(dirname(dirname(target)))), version) > 0
+function placesOf(module: string, archive: StoredArchive, { directory }: LinkOptions) {
+  const name = uniqueModuleName(module, archive.fullName)
+  const link = linkFile(linkDirectory(directory), name)
+  const later = linkFile(waitingDirectory(directory), name)
+  return { module, name, link, later, wanted: moduleFile(archive, module) }
+}
+
+function mayMove(
+  current: LinkedModule | undefined,
+  wanted: string,
+  version: string,
+  { mayReplace, back }: LinkOptions,
+): boolean {
+  if (current === undefined) return true
+  return mayReplace && current.path !== wanted && (back || compareVersions(current.version, version) <= 0)
+}
+
+/** Switches links that waited for the server to stop; nothing of it may be running. */
+export async function switchWaiting(
+  modules: LinkedModule[],
+  { directory, work }: Pick<LinkOptions, 'directory' | 'work'>,
+): Promise<void> {
+  for (const { path, module, fullName } of modules) {
+    const name = uniqueModuleName(module, fullName)
+    const lib = linkDirectory(directory)
+    const plain = linkFile(lib, module)
+    if (readLink(plain)?.fullName === fullName) await replaceLink(plain, path, work)
+    await replaceLink(linkFile(lib, name), path, work)
+    rmSync(linkFile(waitingDirectory(directory), name), { force: true })
+  }
 }

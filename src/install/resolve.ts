@@ -1,6 +1,6 @@
 // From a name to the one archive that is meant: repositories in their order, policy, preference, version, needs.
 import type { RepositoryClient } from '../adapters/repository-client.ts'
-import { PginstallError } from '../model/errors.ts'
+import { PginstallError, type Warning } from '../model/errors.ts'
 import {
   type IndexedArchive,
   type IndexedExtension,
@@ -43,8 +43,12 @@ export type Circumstances = {
   machine: Machine
   now: Date
   notify(message: string): void
+  warn(warning: Warning): void
   signal: AbortSignal
 }
+
+/** An extension that the database has; `full_name` of what came through pginstall. */
+export type Present = { name: string; full_name?: string }
 
 /** Archives that an error lists at most. */
 const maxListed = 10
@@ -82,15 +86,32 @@ export class Resolver {
     }
   }
 
+  /** The provider's other versions that suit, without those that are withdrawn: for what may be missing in this one. */
+  async resolveOthers({ fullName, name, version, trusted }: Resolved): Promise<Resolved[]> {
+    const { repository, extension } = await this.#findProvider({ kind: 'full', full: fullName, short: name })
+    return pinned(fullName, extension.releases, this.#circumstances.policy)
+      .filter((release) => !release.yanked && release.version !== version && this.#suitable(release).length > 0)
+      .map((release) => {
+        const archive = this.#chooseArchive(extension, release)
+        return { fullName, name, version: release.version, archive, repository, trusted }
+      })
+  }
+
   /**
-   * What the extension requires, and what that requires, dependencies first; without what `isInstalled` says the
-   * database has.
+   * What the extension requires, and what that requires, dependencies first; without what the database has. What it has
+   * from another provider is no substitute.
    */
-  async resolveRequired(from: Resolved, isInstalled: (name: string) => boolean): Promise<Resolved[]> {
+  async resolveRequired(from: Resolved, installed: Present[]): Promise<Resolved[]> {
     const found = new Map<string, Resolved>([[from.fullName, from]])
     const visit = async (dependent: Resolved): Promise<void> => {
+      const present = [
+        ...installed,
+        ...[...found.values()].map(({ name, fullName: full_name }) => ({ name, full_name })),
+      ]
+      checkProviders(dependent, present)
       for (const { name, provider } of dependent.archive.requires) {
-        if (provider === builtinProvider || isInstalled(name) || found.has(provider)) continue
+        if (provider === builtinProvider || found.has(provider)) continue
+        if (installed.some((extension) => extension.name === name)) continue
         const resolved = await this.resolve({ kind: 'full', full: provider, short: parseFullName(provider).short })
         found.set(provider, resolved)
         await visit(resolved)
@@ -202,6 +223,21 @@ export class Resolver {
       this.#unreached.push(failure)
       return undefined
     }
+  }
+}
+
+/**
+ * PostgreSQL looks for what is required by its short name, and a database has one provider of it.
+ * @throws PginstallError duplicate_object
+ */
+export function checkProviders({ fullName, archive }: Resolved, present: Present[]): void {
+  for (const { name, provider } of archive.requires) {
+    const other = present.find((extension) => extension.name === name)?.full_name
+    if (other === undefined || other === provider) continue
+    throw new PginstallError('duplicate_object', `extension "${fullName}" requires "${name}" from another provider`, {
+      detail: `It was built for ${provider === builtinProvider ? "PostgreSQL's own" : `"${provider}"`}; this database has, or would have, "${other}".`,
+      hint: 'Another database of the cluster may have the other provider.',
+    })
   }
 }
 

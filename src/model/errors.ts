@@ -15,6 +15,9 @@ export type ErrorReport = {
   hint?: string
 }
 
+/** What is no error, and yet wants something to be done. */
+export type Warning = Omit<ErrorReport, 'sqlstate'>
+
 export class PginstallError extends Error {
   readonly sqlstate: string
   readonly detail: string | undefined

@@ -38,6 +38,7 @@ const statuses: Record<Condition, number> = {
   duplicate_object: 409,
   dependent_objects_still_exist: 409,
   object_in_use: 409,
+  object_not_in_prerequisite_state: 409,
   config_file_error: 422,
   syntax_error: 400,
   system_error: 500,

@@ -1,5 +1,6 @@
 // The sidecar's side of protocol/socket.schema.json.
 import schema from '../../protocol/socket.schema.json' with { type: 'json' }
+import type { Present } from '../install/resolve.ts'
 import { PginstallError } from '../model/errors.ts'
 import type { RunningServer } from '../model/platform.ts'
 import { parseJson, schemaParser } from '../model/schema.ts'
@@ -13,7 +14,8 @@ export type CreateExtensionRequest = {
   cascade: boolean
   superuser: boolean
   roles: string[]
-  installed: { name: string; full_name?: string }[]
+  installed: Present[]
+  preloaded: string[]
   prefer: string[]
 }
 
@@ -24,8 +26,13 @@ export type UpdateExtensionRequest = {
   /** Full name. */
   extension: string
   version?: string
+  /** What the database has. */
+  from: string
+  downgrade: boolean
   superuser: boolean
   roles: string[]
+  installed: Present[]
+  preloaded: string[]
 }
 
 export type SearchRequest = { request: 'search'; server: RunningServer; text: string }

@@ -2,6 +2,7 @@
 import type { LocalMachine } from '../adapters/machine.ts'
 import type { RepositoryClient } from '../adapters/repository-client.ts'
 import type { Place } from '../install/install.ts'
+import type { Warning } from '../model/errors.ts'
 import type { Policy } from '../model/policy.ts'
 
 /** The cluster that is served, and the settings as they are now. */
@@ -19,6 +20,8 @@ export type Service = {
 /** The way back to whoever asked. */
 export type Reply = {
   notify(message: string): void
+  /** What whoever asked must not overlook. */
+  warn(warning: Warning): void
   /** Aborted when nobody waits any more. */
   signal: AbortSignal
 }

@@ -42,7 +42,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
   const settings = readSettings(options.configDirectories)
   const { directory } = settings
   const installation = await readPgConfig(settings.pg_config, signal)
-  const target: Target = { directory: join(directory, settings.target), installation }
+  const target: Target = { name: settings.target, directory: join(directory, settings.target), installation }
   await mkdir(target.directory, { recursive: true, mode: 0o755 })
   const place: Place = { target, store: new Store(directory, signal), unknown: new UnknownNames() }
   const machine = new LocalMachine()
@@ -123,6 +123,7 @@ async function answer(connection: Connection, readService: () => Service, log: L
   const started = performance.now()
   const reply: Reply = {
     notify: (message) => connection.send({ notice: { message } }),
+    warn: (warning) => connection.send({ notice: { severity: 'WARNING', ...warning } }),
     signal: connection.signal,
   }
   let request: Request | undefined

@@ -52,10 +52,11 @@ test('every setting of ours is written, and the wait and the preference that a f
     'pginstall.sidecar_user',
     'pginstall.prefer',
     'pginstall.timeout',
+    'pginstall.downgrade',
   ]
   t.deepEqual(ours({}), all as ReturnType<typeof ours>)
   const kept = { 'pginstall.timeout': { value: '1min' }, 'pginstall.prefer': { value: '' } }
-  t.deepEqual(ours(kept), all.slice(0, 3) as ReturnType<typeof ours>)
+  t.deepEqual(ours(kept), [...all.slice(0, 3), 'pginstall.downgrade'] as ReturnType<typeof ours>)
 })
 
 for (const spelling of ['pginstall', '$libdir/pginstall', '"/opt/lib/pginstall.so"', 'a, pginstall.so']) {

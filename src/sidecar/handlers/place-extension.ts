@@ -5,28 +5,31 @@ import type { CreateExtensionRequest, UpdateExtensionRequest } from '../messages
 import type { Reply, Service } from '../service.ts'
 
 export function createExtension(request: CreateExtensionRequest, service: Service, reply: Reply): Promise<object> {
-  const { cascade, installed, prefer } = request
-  return placeExtension(request, { cascade, installed: installed.map(({ name }) => name) }, prefer, service, reply)
+  const { cascade, prefer } = request
+  return placeExtension(request, { cascade, update: undefined }, prefer, service, reply)
 }
 
 /** The provider is given, and what it requires must be there: PostgreSQL has no CASCADE for it. */
 export function updateExtension(request: UpdateExtensionRequest, service: Service, reply: Reply): Promise<object> {
-  return placeExtension(request, { cascade: false, installed: [] }, [], service, reply)
+  const { from, downgrade } = request
+  return placeExtension(request, { cascade: false, update: { from, downgrade } }, [], service, reply)
 }
 
 async function placeExtension(
   request: CreateExtensionRequest | UpdateExtensionRequest,
-  required: Pick<InstallRequest, 'cascade' | 'installed'>,
+  kind: Pick<InstallRequest, 'cascade' | 'update'>,
   prefer: string[],
   { repositories, policy, machine, place }: Service,
-  { notify, signal }: Reply,
+  { notify, warn, signal }: Reply,
 ): Promise<object> {
-  const { extension, version, superuser, roles, server } = request
+  const { extension, version, superuser, roles, server, installed, preloaded } = request
   const installation = await install(
     {
       name: parseExtensionName(extension),
       version: version === undefined ? undefined : checkVersion(version),
-      ...required,
+      installed,
+      preloaded,
+      ...kind,
     },
     {
       repositories,
@@ -37,6 +40,7 @@ async function placeExtension(
       machine: await machine.read(signal),
       now: new Date(),
       notify,
+      warn,
       signal,
     },
     place,
