@@ -56,6 +56,7 @@ export class RepositoryClient {
   #directory: string
   #work: string
   #http: HttpClient
+  #keeping: Promise<void> = Promise.resolve()
 
   /**
    * `directory` holds what was seen of the repository; `work` what is half written.
@@ -107,8 +108,19 @@ export class RepositoryClient {
     this.#makeDirectories()
     makeDirectory(this.#work)
     const fresh: Kept = { etag: answer.etag, envelope: answer.text }
-    await replaceFile(this.#keptFile, JSON.stringify(fresh), this.#work)
+    this.#keeping = replaceFile(this.#keptFile, JSON.stringify(fresh), this.#work)
+    // Whoever waits for it is told.
+    this.#keeping.catch(() => undefined)
     return index
+  }
+
+  /**
+   * Resolves when what refresh() has brought is safe on disk, where it keeps anything older from being taken: before that,
+   * nothing may be placed by it.
+   * @throws what the file system throws
+   */
+  indexKept(): Promise<void> {
+    return this.#keeping
   }
 
   /** A signed index stays true for ever; which one is current is for whoever has seen a newer one to say. */

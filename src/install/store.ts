@@ -1,18 +1,21 @@
 // The store: unpacked archives, shared by all targets of the machine. Each is immutable, and complete or absent.
 import { createHash, randomUUID } from 'node:crypto'
 import {
+  closeSync,
   copyFileSync,
-  createReadStream,
   existsSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { readArchive } from '../adapters/archive-reader.ts'
 import { makeDirectory, syncPaths, writeDurably, writeStream } from '../adapters/files.ts'
 import { ownWorkDirectory, prepareWorkDirectory } from '../adapters/work-directory.ts'
@@ -101,6 +104,7 @@ export class Store {
       await this.#keepFiles(work, manifest)
       const staged = join(work, 'staged')
       await this.#stage(staged, manifest)
+      await resolved.repository.indexKept()
       await this.#commit(staged, path)
     } finally {
       rmSync(work, { recursive: true, force: true })
@@ -224,9 +228,19 @@ function sorted(value: unknown): unknown {
 /** At a time: most archives are hashed in one go. */
 const readBytes = 1024 ** 2
 
-async function digestOf(file: string): Promise<string> {
+/** Of a file that was written just now: it is in memory, and a trip through the thread pool would take longer. */
+async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(file, { highWaterMark: readBytes })) hash.update(chunk)
+  const buffer = Buffer.allocUnsafe(readBytes)
+  const file = openSync(path, 'r')
+  try {
+    for (let n = readSync(file, buffer); n > 0; n = readSync(file, buffer)) {
+      hash.update(buffer.subarray(0, n))
+      if (n === readBytes) await setImmediate()
+    }
+  } finally {
+    closeSync(file)
+  }
   return hash.digest('hex')
 }
 

@@ -42,6 +42,7 @@ export class IndexMirror {
   async #updateOne(repository: RepositoryClient, refresh: boolean): Promise<void> {
     try {
       const index = refresh ? await repository.refresh(this.#signal, new Date()) : (await repository.known())?.index
+      await repository.indexKept()
       if (index !== undefined) await repository.mirror(index, this.#signal)
     } catch (thrown) {
       if (!this.#signal.aborted)

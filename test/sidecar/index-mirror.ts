@@ -156,6 +156,7 @@ test('status tells times that PostgreSQL takes', async (t) => {
   const { repository, client, directory } = await setUp(t)
   repository.publish({ expires: '2999-02-30T00:00:00Z' })
   await client.refresh(signal, new Date())
+  await client.indexKept()
   t.like(await status({ name: 'main', directory, repositories: [client] }), {
     repositories: [{ expires: '2999-03-02T00:00:00.000Z' }],
   })
