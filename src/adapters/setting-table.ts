@@ -9,15 +9,15 @@ export const definitions = {
     default: 'pg_config',
     description: 'pg_config of the PostgreSQL installation to work with',
   },
-  user: {
-    kind: 'text',
-    default: 'pginstall',
-    description: 'OS user that server and sidecar become when started as root',
-  },
   // Repository server
+  repository_user: {
+    kind: 'text',
+    default: 'pginstall-server',
+    description: 'OS user that the repository server becomes when started as root',
+  },
   server_directory: {
     kind: 'text',
-    default: '/var/lib/pginstall/server',
+    default: '/var/lib/pginstall-server',
     description: "repository server's data directory",
   },
   dburi: {
@@ -52,6 +52,11 @@ export const definitions = {
   build_user: { kind: 'text', default: 'nobody', description: 'OS user that builds run as when started as root' },
   gmake: { kind: 'text', default: 'make', description: 'GNU make' },
   // Sidecar
+  user: {
+    kind: 'text',
+    default: 'pginstall',
+    description: 'OS user that the sidecar becomes when started as root',
+  },
   target: { kind: 'text', default: 'main', description: 'name of the cluster that the sidecar serves' },
   socket: { kind: 'text', default: '/run/pginstall/main.sock', description: 'socket that the sidecar listens on' },
   directory: {

@@ -6,7 +6,7 @@ import { listIfThere, readConf, recordName } from './setting-files.ts'
 import { mainFile } from './settings.ts'
 
 /** What else stands in `directory`, where each target has a folder of its name. */
-const foldersOfDirectory = new Set(['store', 'files', 'incoming', 'repositories', 'server'])
+const foldersOfDirectory = new Set(['store', 'files', 'incoming', 'repositories'])
 
 /** The directory of one target's own settings. @throws PginstallError invalid_name */
 export function targetDirectory(directory: string, target: string): string {

@@ -49,9 +49,13 @@ export async function openLogFile({ dataDirectory, user }: DirectoryOptions): Pr
 export function ownerFor(user: string | undefined): UserIds | undefined {
   if (process.getuid?.() !== 0) return undefined
   if (user) return findUser(user)
-  throw new PginstallError('invalid_parameter_value', 'setting "user" is needed when the server is started as root', {
-    detail: 'PostgreSQL refuses to run as root.',
-  })
+  throw new PginstallError(
+    'invalid_parameter_value',
+    'setting "repository_user" is needed when the server is started as root',
+    {
+      detail: 'PostgreSQL refuses to run as root.',
+    },
+  )
 }
 
 async function giveTo(owner: UserIds, path: string): Promise<void> {
@@ -66,7 +70,7 @@ async function giveTo(owner: UserIds, path: string): Promise<void> {
   if (uid === 0 || uid === owner.uid) return
   throw new PginstallError('invalid_parameter_value', `directory "${path}" belongs to another user`, {
     detail: `It belongs to user number ${uid}, the server works as user number ${owner.uid}.`,
-    hint: 'Change its owner, or set "user" to whom it belongs to.',
+    hint: 'Change its owner, or set "repository_user" to whom it belongs to.',
   })
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { PgConfig } from '../../src/adapters/pg-config.ts'
 import { type Cluster, startCluster } from './cluster.ts'
 import { type Daemon, pginstall, startPginstall, writeSettings } from './command.ts'
-import { serverUser, serviceUser } from './os-users.ts'
+import { repositoryUser, serverUser, serviceUser } from './os-users.ts'
 import { makePrivateInstallation } from './private-installation.ts'
 import { makeTemporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts'
 
@@ -38,7 +38,8 @@ export async function setStage(directory = makeTemporaryDirectory()): Promise<St
   const settings = {
     pg_config: installation.path,
     user: serviceUser,
-    server_directory: directory.make('server', serviceUser),
+    repository_user: repositoryUser,
+    server_directory: directory.make('server', repositoryUser),
     listen_port: '0',
     directory: state,
     socket,

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { packagePath, packageVersion } from '../../src/adapters/package-root.ts'
 import { writeSettings } from '../helpers/command.ts'
-import { serverUser, serviceUser } from '../helpers/os-users.ts'
+import { repositoryUser, serverUser, serviceUser } from '../helpers/os-users.ts'
 import { defaultPgConfig } from '../helpers/private-installation.ts'
 import { makeTemporaryDirectory } from '../helpers/temporary-directory.ts'
 
@@ -52,7 +52,8 @@ async function checkWorks(t: ExecutionContext, name: string, prefix: string, add
   writeSettings(etc, 'pginstall', {
     pg_config: defaultPgConfig,
     user: serviceUser,
-    server_directory: directory.make(`${name}/server`, serviceUser),
+    repository_user: repositoryUser,
+    server_directory: directory.make(`${name}/server`, repositoryUser),
     listen_port: '0',
     directory: directory.make(`${name}/state`, serviceUser),
     socket: join(directory.make(`${name}/run`, serviceUser), 's'),

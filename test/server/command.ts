@@ -6,7 +6,7 @@ import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { runPginstall, writeSettings } from '../helpers/command.ts'
-import { isRoot, serviceUser } from '../helpers/os-users.ts'
+import { isRoot, repositoryUser } from '../helpers/os-users.ts'
 import { makeTemporaryDirectory, type TemporaryDirectory } from '../helpers/temporary-directory.ts'
 import { makeArchive } from './helpers/archives.ts'
 import { hasEnded, postmasterOf, until } from './helpers/processes.ts'
@@ -17,7 +17,7 @@ function setUpCommand(t: ExecutionContext): { directory: TemporaryDirectory; etc
   const directory = makeTemporaryDirectory('server')
   const etc = directory.make('etc')
   const data = join(directory.path, 'data')
-  writeSettings(etc, 'pginstall', { user: serviceUser, server_directory: data, listen_port: '0' })
+  writeSettings(etc, 'pginstall', { repository_user: repositoryUser, server_directory: data, listen_port: '0' })
   t.teardown(() => {
     runPginstall(etc, ['server', 'stop'])
     directory.remove()
@@ -68,7 +68,7 @@ test('starts, shows its status, takes uploads and stops by command', async (t) =
 
 test('says why it does not start', (t) => {
   const { etc, directory, data } = setUpCommand(t)
-  const settings = { user: serviceUser, server_directory: data, listen_port: '0' }
+  const settings = { repository_user: repositoryUser, server_directory: data, listen_port: '0' }
   writeSettings(etc, 'pginstall', { ...settings, pg_config: join(directory.path, 'nowhere') })
   const { status, stderr } = runPginstall(etc, ['server', 'start'])
   t.is(status, 1)

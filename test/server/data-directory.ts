@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { PginstallError } from '../../src/model/errors.ts'
 import { prepareDirectories } from '../../src/server/data-directory.ts'
-import { isRoot, serviceUser } from '../helpers/os-users.ts'
+import { isRoot, repositoryUser } from '../helpers/os-users.ts'
 import { makeTemporaryDirectory } from '../helpers/temporary-directory.ts'
 
 const onlyRoot = isRoot ? test : test.skip
@@ -15,12 +15,12 @@ onlyRoot('root gives away the directory, and never what a link leads to', async 
   chownSync(precious, 0, 0)
   const link = join(directory.path, 'link')
   symlinkSync(precious, link)
-  await t.throwsAsync(prepareDirectories({ dataDirectory: link, user: serviceUser }), {
+  await t.throwsAsync(prepareDirectories({ dataDirectory: link, user: repositoryUser }), {
     instanceOf: PginstallError,
     message: /could not open directory/,
   })
   t.is(statSync(precious).uid, 0)
   const data = join(directory.path, 'data')
-  await prepareDirectories({ dataDirectory: data, user: serviceUser })
+  await prepareDirectories({ dataDirectory: data, user: repositoryUser })
   t.not(statSync(data).uid, 0)
 })

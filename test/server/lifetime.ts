@@ -7,7 +7,7 @@ import { PginstallError } from '../../src/model/errors.ts'
 import { parseTopIndex, type TopIndex } from '../../src/model/index.ts'
 import { openIndex } from '../../src/model/signature.ts'
 import { startCluster } from '../helpers/cluster.ts'
-import { serviceUser } from '../helpers/os-users.ts'
+import { repositoryUser } from '../helpers/os-users.ts'
 import { makeTemporaryDirectory } from '../helpers/temporary-directory.ts'
 import { makeArchive } from './helpers/archives.ts'
 import { patienceMs, postmasterOf, until } from './helpers/processes.ts'
@@ -119,7 +119,7 @@ test('uses the database of dburi, which several servers may share', async (t) =>
   const directory = makeTemporaryDirectory('shared')
   const cluster = await startCluster(directory, await readPgConfig('pg_config', AbortSignal.timeout(patienceMs)))
   const dburi = `postgresql://postgres@/postgres?host=${encodeURIComponent(cluster.socketDirectory)}`
-  const shared = { dburi, archivePath: directory.make('archives', serviceUser) }
+  const shared = { dburi, archivePath: directory.make('archives', repositoryUser) }
   const one = await startServer({ ...shared, dataDirectory: join(directory.path, 'one') }, directory)
   t.false(existsSync(join(one.dataDirectory, 'postgresql')))
   mkdirSync(join(directory.path, 'two'))

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { startPginstall, writeSettings } from '../helpers/command.ts'
-import { isRoot, serviceUser } from '../helpers/os-users.ts'
+import { isRoot, repositoryUser } from '../helpers/os-users.ts'
 import { makeTemporaryDirectory } from '../helpers/temporary-directory.ts'
 import { makeArchive } from './helpers/archives.ts'
 import { request } from './helpers/request.ts'
@@ -26,7 +26,7 @@ onlyRoot('loads no module after it has given up root', async (t) => {
   t.teardown(() => directory.remove())
   const etc = directory.make('etc')
   const data = join(directory.path, 'data')
-  writeSettings(etc, 'pginstall', { user: serviceUser, server_directory: data, listen_port: '0' })
+  writeSettings(etc, 'pginstall', { repository_user: repositoryUser, server_directory: data, listen_port: '0' })
   const hook = join(directory.path, 'watch.mjs')
   writeFileSync(hook, watcher)
   process.env.NODE_OPTIONS = `--import=${hook}`

@@ -50,7 +50,7 @@ function serverOptions(context: CliContext): RepositoryServerOptions {
     archivePath: settings.archive_path,
     dburi: settings.dburi,
     pgConfig: settings.pg_config,
-    user: settings.user,
+    user: settings.repository_user,
     maxArchiveBytes: settings.max_archive_size,
     adminTokenFile: settings.admin_token_file,
     signal: context.signal,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { pino } from 'pino'
 import { type RepositoryServer, type RepositoryServerOptions, startRepositoryServer } from '../../../src/server/main.ts'
-import { serviceUser } from '../../helpers/os-users.ts'
+import { repositoryUser } from '../../helpers/os-users.ts'
 import { makeTemporaryDirectory, type TemporaryDirectory } from '../../helpers/temporary-directory.ts'
 import type { TestArchive } from './archives.ts'
 import { nonconformity } from './conformance.ts'
@@ -40,7 +40,7 @@ export async function startServer(
     listenAddress: '127.0.0.1',
     listenPort: 0,
     pgConfig: 'pg_config',
-    user: serviceUser,
+    user: repositoryUser,
     maxArchiveBytes: 1024 * 1024,
     log: pino({ level: 'silent' }),
     ...options,
