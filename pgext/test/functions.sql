@@ -5,3 +5,5 @@ CREATE FUNCTION test_short_name_of(full_name text) RETURNS text
     AS :module, 'test_short_name_of' LANGUAGE c STRICT;
 CREATE FUNCTION test_parse_answer(request text, line bytea) RETURNS text
     AS :module, 'test_parse_answer' LANGUAGE c STRICT;
+CREATE FUNCTION test_whole_name(statements text) RETURNS text
+    AS :module, 'test_whole_name' LANGUAGE c STRICT;

@@ -10,6 +10,9 @@
 #include "fmgr.h"
 #include "message.h"
 #include "names.h"
+#include "nodes/parsenodes.h"
+#include "statement_name.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 
 PG_MODULE_MAGIC;
@@ -18,10 +21,12 @@ PG_MODULE_MAGIC;
 extern PGDLLEXPORT Datum test_name_fault(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum test_short_name_of(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum test_parse_answer(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum test_whole_name(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(test_name_fault);
 PG_FUNCTION_INFO_V1(test_short_name_of);
 PG_FUNCTION_INFO_V1(test_parse_answer);
+PG_FUNCTION_INFO_V1(test_whole_name);
 
 static const struct
 {
@@ -105,4 +110,34 @@ test_parse_answer(PG_FUNCTION_ARGS)
 		PG_RETURN_TEXT_P(cstring_to_text(name));
 	}
 	elog(ERROR, "no request is called \"%s\"", request);
+}
+
+/*
+ * test_whole_name(statements text): the name in the first CREATE or ALTER
+ * EXTENSION of the text, NULL where it cannot be told.
+ */
+Datum
+test_whole_name(PG_FUNCTION_ARGS)
+{
+	char	   *statements = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	ListCell   *lc;
+
+	foreach(lc, pg_parse_query(statements))
+	{
+		RawStmt    *raw = lfirst_node(RawStmt, lc);
+		PlannedStmt *pstmt = makeNode(PlannedStmt);
+		char	   *name;
+
+		if (!IsA(raw->stmt, CreateExtensionStmt) &&
+			!IsA(raw->stmt, AlterExtensionStmt))
+			continue;
+		pstmt->utilityStmt = raw->stmt;
+		pstmt->stmt_location = raw->stmt_location;
+		pstmt->stmt_len = raw->stmt_len;
+		name = whole_extension_name(pstmt, statements);
+		if (name == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_TEXT_P(cstring_to_text(name));
+	}
+	elog(ERROR, "there is no such statement in the text");
 }

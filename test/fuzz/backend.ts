@@ -21,14 +21,24 @@ export function backendTargets(clang: string, corpus: string): Target[] {
   return [
     { name: 'names-c', run: (limitMs) => run(clang, corpus, 'names', limitMs) },
     { name: 'answers-c', run: (limitMs) => run(clang, corpus, 'answers', limitMs) },
+    { name: 'statements-c', run: (limitMs) => run(clang, corpus, 'statements', limitMs) },
   ]
 }
 
 type NameCase = { kind: string; text: string }
 type AnswerCase = { request: string; line?: string; hex?: string; fill?: number }
 
-/** The first byte says which grammar or request, as parsers.c has it. */
+const long = `a.example/${'segment/'.repeat(8)}x`
+const statements = [
+  `CREATE EXTENSION "${long}" VERSION '1' CASCADE`,
+  `/* a /* nested */ */ create extension if not exists -- "x"\n "${long}"; ALTER EXTENSION "${long}" UPDATE`,
+  `CREATE EXTENSION U&"a\\0041${long}" SCHEMA "q""r"; CREATE EXTENSION U&"!0041${long}" UESCAPE '!'`,
+  `SELECT $$ CREATE EXTENSION "${long}" $$; CREATE EXTENSION "${long.slice(0, 60)}""é😀"; CREATE EXTENSION ${'x'.repeat(70)}`,
+]
+
+/** Of names and answers the first byte says which grammar or request, as parsers.c has it. */
 function seedsOf(target: string): Buffer[] {
+  if (target === 'statements') return statements.map((text) => Buffer.from(text))
   const read = (file: string) => JSON.parse(readFileSync(packagePath(`protocol/corpus/${file}.json`), 'utf8'))
   const kinds =
     target === 'names'
@@ -94,7 +104,9 @@ function buildModule(clang: string, directory: TemporaryDirectory, includedir: s
   const module = join(directory.path, 'fuzz.so')
   const resources = execFileSync(clang, ['-print-resource-dir'], { encoding: 'utf8' }).trim()
   const machine = execFileSync('uname', ['-m'], { encoding: 'utf8' }).trim()
-  const sources = ['names', 'message', 'answer_json'].map((name) => packagePath(`pgext/src/${name}.c`))
+  const sources = ['names', 'message', 'answer_json', 'statement_name'].map((name) =>
+    packagePath(`pgext/src/${name}.c`),
+  )
   execFileSync(
     clang,
     [

@@ -1,6 +1,6 @@
 // The parsers in C are held to the same corpus as those in TypeScript. They run as SQL functions of a test-only module.
 import { execFileSync } from 'node:child_process'
-import { cpSync, readFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import test from 'ava'
@@ -88,6 +88,31 @@ test.serial('the schema takes the good answers', (t) => {
     t.true(check?.(message), JSON.stringify(check?.errors))
   }
 })
+
+/** What the fuzzers of the parsers in C have found is kept as they had it: test/fuzz/backend/parsers.c says how. */
+const kinds: Record<string, { sql: string; kinds: string[] }> = {
+  names: {
+    sql: 'SELECT test_name_fault($1, $2)',
+    kinds: ['full_name', 'short_name', 'version', 'module', 'pattern'],
+  },
+  answers: { sql: 'SELECT test_parse_answer($1, $2)', kinds: ['create_extension', 'search', 'status'] },
+}
+
+for (const target of ['names', 'answers', 'statements']) {
+  test.serial(`what the fuzzer of ${target} once found harms no server`, async (t) => {
+    const folder = packagePath(`test/fuzz/corpus/${target}-c`)
+    for (const file of readdirSync(folder)) {
+      const found = readFileSync(join(folder, file))
+      const parser = kinds[target]
+      const run = parser
+        ? rows(parser.sql, [parser.kinds[(found[0] ?? 0) % parser.kinds.length], found.subarray(1)])
+        : rows(`SELECT test_whole_name($1)`, [found.toString()])
+      // An error is an answer, too.
+      await run.catch(() => undefined)
+      t.deepEqual(await rows('SELECT 1 AS alive', []), [{ alive: 1 }], file)
+    }
+  })
+}
 
 function readCorpus<Cases>(file: string): Cases {
   return JSON.parse(readFileSync(packagePath(`protocol/corpus/${file}`), 'utf8'))

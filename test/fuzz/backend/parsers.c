@@ -15,8 +15,13 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "message.h"
 #include "names.h"
+#include "nodes/parsenodes.h"
+#include "parser/scansup.h"
+#include "statement_name.h"
+#include "tcop/tcopprot.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -253,7 +258,94 @@ fuzz_answers(const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* fuzz(target text, arguments text[]): the arguments are libFuzzer's own */
+/* As it must stand in the text between double quotes */
+static char *
+with_doubled_quotes(const char *name)
+{
+	char	   *doubled = palloc(2 * strlen(name) + 1);
+	char	   *to = doubled;
+
+	for (; *name; name++)
+	{
+		if (*name == '"')
+			*to++ = '"';
+		*to++ = *name;
+	}
+	*to = '\0';
+	return doubled;
+}
+
+/*
+ * A full name stands in the text as it was given back, and PostgreSQL's parser
+ * would make of it what it has made of the statement.
+ */
+static void
+check_statement(const RawStmt *raw, const char *text)
+{
+	PlannedStmt *pstmt = makeNode(PlannedStmt);
+	const char *seen;
+	char	   *name;
+	char	   *cut;
+
+	if (IsA(raw->stmt, CreateExtensionStmt))
+		seen = ((CreateExtensionStmt *) raw->stmt)->extname;
+	else if (IsA(raw->stmt, AlterExtensionStmt))
+		seen = ((AlterExtensionStmt *) raw->stmt)->extname;
+	else
+		return;
+	pstmt->commandType = CMD_UTILITY;
+	pstmt->utilityStmt = raw->stmt;
+	pstmt->stmt_location = raw->stmt_location;
+	pstmt->stmt_len = raw->stmt_len;
+	name = whole_extension_name(pstmt, text);
+	if (name == NULL || !is_full_name(name))
+		return;
+	cut = pstrdup(name);
+	truncate_identifier(cut, strlen(cut), false);
+	PROMISE(strcmp(cut, seen) == 0);
+	PROMISE(strcmp(name, seen) == 0 ||
+			strstr(text, with_doubled_quotes(name)) != NULL);
+}
+
+static int
+fuzz_statements(const uint8_t *data, size_t size)
+{
+	MemoryContext caller = MemoryContextSwitchTo(run_context);
+	char	   *text = exact_copy(data, size, 1);
+
+	PG_TRY();
+	{
+		ListCell   *lc;
+
+		pg_verifymbstr(text, size, false);
+		foreach(lc, pg_parse_query(text))
+			check_statement(lfirst_node(RawStmt, lc), text);
+	}
+	PG_CATCH();
+	{
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(run_context);
+	free_blocks();
+	return 0;
+}
+
+static const struct
+{
+	const char *name;
+	FuzzCallback callback;
+}			targets[] = {
+	{"names", fuzz_names},
+	{"answers", fuzz_answers},
+	{"statements", fuzz_statements}
+};
+
+/*
+ * fuzz(target text, arguments text[]): the arguments are libFuzzer's own, which
+ * does not come back.
+ */
 Datum
 fuzz(PG_FUNCTION_ARGS)
 {
@@ -271,7 +363,10 @@ fuzz(PG_FUNCTION_ARGS)
 	argv[++count] = NULL;
 	run_context = AllocSetContextCreate(TopMemoryContext, "one run",
 										ALLOCSET_DEFAULT_SIZES);
-	LLVMFuzzerRunDriver(&count, &argv, strcmp(target, "names") == 0 ?
-						fuzz_names : fuzz_answers);
-	PG_RETURN_VOID();
+	for (int i = 0; i < lengthof(targets); i++)
+	{
+		if (strcmp(targets[i].name, target) == 0)
+			LLVMFuzzerRunDriver(&count, &argv, targets[i].callback);
+	}
+	elog(ERROR, "no target is called \"%s\"", target);
 }
