@@ -59,6 +59,8 @@ export async function install(
     return await resolveAndPlace(request, circumstances, place)
   } catch (cause) {
     throw fileTrouble(`place extension "${request.name.short}"`, cause)
+  } finally {
+    await Promise.allSettled(circumstances.repositories.map((repository) => repository.indexKept()))
   }
 }
 
