@@ -82,7 +82,7 @@ async function run(clang: string, corpus: string, target: string, limitMs: numbe
     const { status, signal, stderr } = spawnSync(
       join(installation.bindir, 'postgres'),
       ['--single', '-D', data as string, 'postgres'],
-      { ...as, input, encoding: 'utf8', timeout: limitMs + graceMs, maxBuffer: 2 ** 28 },
+      { ...as, input, encoding: 'utf8', timeout: Math.ceil(limitMs) + graceMs, maxBuffer: 2 ** 28 },
     )
     const runs = Number(/number_of_executed_units: ([0-9]+)/.exec(stderr)?.[1] ?? 0)
     const report = stderr.split('\n').slice(-30).join('\n')
