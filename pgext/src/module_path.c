@@ -1,6 +1,7 @@
 /*
  * module_path.c
- *		Whether the server finds the modules that the sidecar has linked.
+ *		Whether the server finds the modules that the sidecar has linked, and
+ *		whether a session has the newest of them.
  *
  * They have bare names, so that pg_proc says the same on every machine and
  * after pg_upgrade; the price is that dynamic_library_path must have their
@@ -9,16 +10,22 @@
  */
 #include "postgres.h"
 
+#include <dlfcn.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 #include "compat.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "module_path.h"
+#include "storage/fd.h"
 
-/* As find_in_dynamic_libpath() of utils/fmgr/dfmgr.c looks for it */
-static bool
-is_on_library_path(const char *library)
+/*
+ * The file that the server finds under a bare name; NULL if there is none. As
+ * find_in_dynamic_libpath() of utils/fmgr/dfmgr.c looks for it.
+ */
+static char *
+library_file(const char *library)
 {
 	char	   *rest = pstrdup(Dynamic_library_path);
 	char	   *piece;
@@ -26,16 +33,78 @@ is_on_library_path(const char *library)
 	while ((piece = strsep(&rest, ":")) != NULL)
 	{
 		struct stat st;
-		const char *directory = piece;
+		char	   *directory = pstrdup(piece);
+		char	   *file;
 
 		if (strncmp(piece, "$libdir", 7) == 0 &&
 			(piece[7] == '/' || piece[7] == '\0'))
 			directory = psprintf("%s%s", pkglib_path, piece + 7);
-		if (stat(psprintf("%s/%s%s", directory, library, DLSUFFIX), &st) == 0 &&
-			!S_ISDIR(st.st_mode))
-			return true;
+		canonicalize_path(directory);
+		file = psprintf("%s/%s%s", directory, library, DLSUFFIX);
+		if (stat(file, &st) == 0 && !S_ISDIR(st.st_mode))
+			return file;
 	}
-	return false;
+	return NULL;
+}
+
+/* Whether the session has loaded what was found under this name */
+static bool
+is_loaded(const char *file)
+{
+	void	   *handle = dlopen(file, RTLD_LAZY | RTLD_NOLOAD);
+
+	if (handle == NULL)
+		return false;
+	dlclose(handle);
+	return true;
+}
+
+/*
+ * Whether this process has the file mapped, under the name that it has now.
+ * True where the system does not tell.
+ */
+static bool
+is_mapped(const char *file)
+{
+	FILE	   *maps = AllocateFile("/proc/self/maps", "r");
+	char		line[PATH_MAX + 128];
+	bool		found = false;
+
+	if (maps == NULL)
+		return true;
+	while (!found && fgets(line, sizeof(line), maps))
+	{
+		const char *path = strchr(line, '/');
+
+		line[strcspn(line, "\n")] = '\0';
+		found = path && strcmp(path, file) == 0;
+	}
+	FreeFile(maps);
+	return found;
+}
+
+/*
+ * A session keeps the module that it has loaded when the link is moved to a
+ * newer one. Raises 55000 if that is why it lacks the function; what else may
+ * be wrong with the module is PostgreSQL's to say. A module that is not loaded
+ * yet is left so: PostgreSQL may still refuse the statement.
+ */
+void
+require_current_module(const char *library, const char *function)
+{
+	char		newest[PATH_MAX];
+	char	   *file = library_file(library);
+
+	if (file == NULL || !is_loaded(file) || realpath(file, newest) == NULL ||
+		load_external_function(library, function, false, NULL) != NULL ||
+		is_mapped(newest))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("this session has an older version of module \"%s\", without function \"%s\"",
+					library, function),
+			 errdetail("It loaded the module before that was updated, and keeps it until it ends."),
+			 errhint("Connect anew, and repeat the statement.")));
 }
 
 void
@@ -52,7 +121,7 @@ check_modules_found(const CreateResult *result)
 		{
 			ModuleLink *link = lfirst(cell);
 
-			if (!is_on_library_path(link->library))
+			if (library_file(link->library) == NULL)
 				ereport(ERROR,
 						(errcode(ERRCODE_UNDEFINED_FILE),
 						 errmsg("could not find module \"%s\" of extension \"%s\"",

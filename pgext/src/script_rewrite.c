@@ -13,6 +13,7 @@
 #include "commands/defrem.h"
 #include "commands/extension.h"
 #include "compat.h"
+#include "module_path.h"
 #include "nodes/parsenodes.h"
 #include "script_rewrite.h"
 
@@ -34,6 +35,7 @@ bare_module_name(const char *file)
 	return pnstrdup(file, n);
 }
 
+/* As its author names it, or as MODULE_PATHNAME has named it already */
 static const char *
 find_module(const ResultExtension *extension, const char *module)
 {
@@ -43,7 +45,8 @@ find_module(const ResultExtension *extension, const char *module)
 	{
 		ModuleLink *link = lfirst(lc);
 
-		if (strcmp(link->module, module) == 0)
+		if (strcmp(link->module, module) == 0 ||
+			strcmp(link->library, module) == 0)
 			return link->library;
 	}
 	return NULL;
@@ -109,6 +112,14 @@ module_clause(const CreateFunctionStmt *stmt)
 	return castNode(List, as->arg);
 }
 
+/* AS 'file', 'symbol', or the function's own name */
+static const char *
+symbol_of(const CreateFunctionStmt *stmt, const List *clause)
+{
+	return list_length(clause) > 1 ? strVal(lsecond(clause)) :
+		strVal(llast(stmt->funcname));
+}
+
 /* The statement itself, or a copy with the module's unique name */
 PlannedStmt *
 rewrite_script_statement(PlannedStmt *pstmt)
@@ -134,6 +145,10 @@ rewrite_script_statement(PlannedStmt *pstmt)
 
 		library = clause ? library_for(strVal(linitial(clause))) : NULL;
 		if (library)
+			require_current_module(library,
+								   symbol_of((CreateFunctionStmt *) stmt,
+											 clause));
+		if (library && strcmp(library, strVal(linitial(clause))) != 0)
 		{
 			pstmt = copyObject(pstmt);
 			clause = module_clause((CreateFunctionStmt *) pstmt->utilityStmt);

@@ -51,6 +51,15 @@ export async function listExtensions(session: Session): Promise<DatabaseExtensio
      ORDER BY e.extname`)
 }
 
+/** The cluster's other databases, those that let nobody in as well. */
+export async function listOtherDatabases(session: Session): Promise<string[]> {
+  const rows = await session.read<{ name: string }>(
+    `SELECT datname::text AS name FROM pg_database
+      WHERE datname <> current_database() AND datname <> 'template0' ORDER BY datname`,
+  )
+  return rows.map(({ name }) => name)
+}
+
 /** What the sidecar's copy of the indexes has whose full name or description contains the words. */
 export async function searchExtensions(session: Session, words: string): Promise<FoundExtension[]> {
   await requireSqlSurface(session)

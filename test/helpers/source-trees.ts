@@ -19,21 +19,23 @@ export type SmallExtension = {
   control?: string
   /** The script; its guard against psql is not needed here. */
   sql: string
-  /** C source of a module of the extension's name. */
+  /** C source of a module. */
   module?: string
+  /** What the module is called; without, as the extension. */
+  moduleName?: string
   /** More files, by path. */
   files?: Record<string, string>
 }
 
 /** Writes a PGXS source tree below `directory`. */
 export function writeSourceTree(directory: string, extension: SmallExtension): string {
-  const { name, version = '1.0', control = '', sql, module, files = {} } = extension
+  const { name, version = '1.0', control = '', sql, module, moduleName = name, files = {} } = extension
   const tree = join(directory, `${name}-${version}`)
   mkdirSync(tree, { recursive: true })
   const write = (file: string, text: string) => writeFileSync(join(tree, file), text)
   write(`${name}.control`, `comment = 'made for a test'\ndefault_version = '${version}'\n${control}\n`)
   write(`${name}--${version}.sql`, sql)
-  if (module !== undefined) write(`${name}.c`, module)
+  if (module !== undefined) write(`${moduleName}.c`, module)
   for (const [file, text] of Object.entries(files)) write(file, text)
   const scripts = [`${name}--${version}.sql`, ...Object.keys(files).filter((file) => /--.*\.(sql|control)$/.test(file))]
   write(
@@ -41,7 +43,7 @@ export function writeSourceTree(directory: string, extension: SmallExtension): s
     [
       `EXTENSION = ${name}`,
       `DATA = ${scripts.join(' ')}`,
-      ...(module === undefined ? [] : [`MODULES = ${name}`]),
+      ...(module === undefined ? [] : [`MODULES = ${moduleName}`]),
       'PG_CONFIG = pg_config',
       'PGXS := $(shell $(PG_CONFIG) --pgxs)',
       'include $(PGXS)',
