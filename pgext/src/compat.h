@@ -59,6 +59,13 @@
 	pg_database_aclcheck(database, role, mode)
 #endif
 
+/* Multiranges came with 14 */
+#if PG_VERSION_NUM >= 140000
+#define range_of_multirange(type) get_multirange_range(type)
+#else
+#define range_of_multirange(type) InvalidOid
+#endif
+
 /* Named wait events for extensions came with 17 */
 #if PG_VERSION_NUM >= 170000
 #define sidecar_wait_event() WaitEventExtensionNew("PginstallSidecar")

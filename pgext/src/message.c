@@ -265,6 +265,8 @@ parse_answer(const char *line, int length, RequestKind request)
 		parse_report(object, answer);
 	else if (request == REQUEST_CREATE_EXTENSION)
 		answer->created = parse_create_result(object);
+	else if (request == REQUEST_LOAD_MODULE)
+		answer->module_path = required_string(object, "module_path");
 	else
 	{
 		check_listing(object, request);

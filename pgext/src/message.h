@@ -17,6 +17,7 @@
 typedef enum RequestKind
 {
 	REQUEST_CREATE_EXTENSION,
+	REQUEST_LOAD_MODULE,
 	REQUEST_SEARCH,
 	REQUEST_STATUS
 } RequestKind;
@@ -64,8 +65,9 @@ typedef struct Answer
 	char	   *detail;
 	char	   *hint;
 
-	/* of results: one or the other, as the request was */
+	/* of results: one of them, as the request was */
 	CreateResult *created;
+	char	   *module_path;
 	Jsonb	   *listing;
 } Answer;
 

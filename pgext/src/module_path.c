@@ -47,6 +47,12 @@ library_file(const char *library)
 	return NULL;
 }
 
+bool
+module_is_found(const char *library)
+{
+	return library_file(library) != NULL;
+}
+
 /* Whether the session has loaded what was found under this name */
 static bool
 is_loaded(const char *file)
@@ -121,7 +127,7 @@ check_modules_found(const CreateResult *result)
 		{
 			ModuleLink *link = lfirst(cell);
 
-			if (library_file(link->library) == NULL)
+			if (!module_is_found(link->library))
 				ereport(ERROR,
 						(errcode(ERRCODE_UNDEFINED_FILE),
 						 errmsg("could not find module \"%s\" of extension \"%s\"",

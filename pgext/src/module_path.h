@@ -8,6 +8,7 @@
 
 #include "message.h"
 
+extern bool module_is_found(const char *library);
 extern void check_modules_found(const CreateResult *result);
 extern void require_current_module(const char *library, const char *function);
 

@@ -178,6 +178,46 @@ module_fault(const char *module, size_t length)
 	return NULL;
 }
 
+/*
+ * Where a module's unique name goes on behind module and "--", else NULL. A
+ * host may have "--" (punycode) but does not begin with a hyphen; a module has
+ * none but may end with a hyphen.
+ */
+static const char *
+provider_part(const char *library, size_t length)
+{
+	for (size_t i = 1; i + 2 < length; i++)
+	{
+		if (library[i] == '-' && library[i + 1] == '-' && library[i + 2] != '-')
+			return library + i + 2;
+	}
+	return NULL;
+}
+
+/* Module, "--", and the full name with "+" for "/": see unique_module_name() */
+const char *
+library_fault(const char *library, size_t length)
+{
+	const char *provider = provider_part(library, length);
+	char		full_name[MAX_UNIQUE_MODULE_BYTES];
+	size_t		n;
+	const char *fault;
+
+	if (length > MAX_UNIQUE_MODULE_BYTES)
+		return "Unique module names are at most " CppAsString2(MAX_UNIQUE_MODULE_BYTES) " bytes long.";
+	if (provider == NULL)
+		return "There is no \"--\" between a module and its provider.";
+	fault = module_fault(library, provider - 2 - library);
+	if (fault)
+		return fault;
+	n = library + length - provider;
+	if (memchr(provider, '/', n) != NULL)
+		return "The provider has \"/\" where \"+\" is expected.";
+	for (size_t i = 0; i < n; i++)
+		full_name[i] = provider[i] == '+' ? '/' : provider[i];
+	return full_name_fault(full_name, n);
+}
+
 /* A full name in which * stands for one segment and a last ** for several */
 const char *
 pattern_fault(const char *pattern, size_t length)
@@ -232,4 +272,22 @@ unique_module_name(const char *module, const char *full_name)
 			*c = '+';
 	}
 	return name;
+}
+
+/* The provider of a module by its unique name; NULL if it is none */
+char *
+full_name_of_library(const char *library)
+{
+	size_t		length = strlen(library);
+	char	   *full_name;
+
+	if (library_fault(library, length) != NULL)
+		return NULL;
+	full_name = pstrdup(provider_part(library, length));
+	for (char *c = full_name; *c; c++)
+	{
+		if (*c == '+')
+			*c = '/';
+	}
+	return full_name;
 }

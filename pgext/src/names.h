@@ -19,10 +19,12 @@ extern const char *full_name_fault(const char *name, size_t length);
 extern const char *short_name_fault(const char *name, size_t length);
 extern const char *version_fault(const char *version, size_t length);
 extern const char *module_fault(const char *module, size_t length);
+extern const char *library_fault(const char *library, size_t length);
 extern const char *pattern_fault(const char *pattern, size_t length);
 
 extern bool is_full_name(const char *name);
 extern const char *short_name_of(const char *full_name);
 extern char *unique_module_name(const char *module, const char *full_name);
+extern char *full_name_of_library(const char *library);
 
 #endif							/* PGINSTALL_NAMES_H */

@@ -1,6 +1,7 @@
 /*
  * pginstall.c
- *		CREATE EXTENSION of extensions that are not on this machine yet.
+ *		CREATE EXTENSION of extensions that are not on this machine yet, and
+ *		first use of those that another machine has created.
  *
  * Loaded by session_preload_libraries, by shared_preload_libraries, or by
  * CREATE EXTENSION pginstall for the session that runs it. The pginstall
@@ -11,6 +12,7 @@
 
 #include "fmgr.h"
 #include "guc.h"
+#include "library_hook.h"
 #include "process_utility.h"
 
 PG_MODULE_MAGIC;
@@ -22,4 +24,6 @@ _PG_init(void)
 {
 	define_settings();
 	install_utility_hook();
+	install_library_hook();
+	install_plan_hook();
 }

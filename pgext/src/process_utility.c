@@ -5,9 +5,12 @@
  *	CREATE EXTENSION			asked of the sidecar, unless PostgreSQL itself has it
  *	ALTER EXTENSION UPDATE		asked of the sidecar, if it came through us
  *	CREATE FUNCTION, LOAD		in a script of ours: the module's unique name
+ *	LOAD						of a module of ours that is missing: asked of the sidecar
  */
 #include "postgres.h"
 
+#include "library_hook.h"
+#include "miscadmin.h"
 #include "process_utility.h"
 #include "script_rewrite.h"
 #include "tcop/utility.h"
@@ -45,8 +48,12 @@ process_utility(UTILITY_PARAMS)
 			update_extension(UTILITY_ARGS);
 			return;
 		case T_CreateFunctionStmt:
+			pstmt = rewrite_script_statement(pstmt);
+			break;
 		case T_LoadStmt:
 			pstmt = rewrite_script_statement(pstmt);
+			if (superuser())
+				need_library(((LoadStmt *) pstmt->utilityStmt)->filename);
 			break;
 		default:
 			break;

@@ -11,6 +11,9 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
@@ -25,6 +28,9 @@
 #include "record.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #define OUR_EXTENSION "pginstall"
 
@@ -157,6 +163,51 @@ find_installed(const List *installed, const char *name)
 			return extension;
 	}
 	return NULL;
+}
+
+static Datum
+column(HeapTuple row, Relation record, const char *name, bool *is_null)
+{
+	return heap_getattr(row, get_attnum(RelationGetRelid(record), name),
+						RelationGetDescr(record), is_null);
+}
+
+/*
+ * Which version of the provider was installed last in this database; NULL if
+ * that is not recorded. By a plain scan: a function may be called first where
+ * no query could run, in a parallel worker or at the output of a row.
+ */
+char *
+recorded_version(const char *full_name)
+{
+	Relation	record;
+	SysScanDesc scan;
+	HeapTuple	row;
+	char	   *version = NULL;
+	TimestampTz newest = DT_NOBEGIN;
+
+	/* logical decoding sees the tables of users only through the log */
+	if (HistoricSnapshotActive() || !has_record())
+		return NULL;
+	record = table_open(get_relname_relid("record",
+										  get_namespace_oid(OUR_EXTENSION, false)),
+						AccessShareLock);
+	scan = systable_beginscan(record, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		bool		is_null;
+		Datum		name = column(row, record, "full_name", &is_null);
+		Datum		installed_at = column(row, record, "installed_at", &is_null);
+
+		if (strcmp(TextDatumGetCString(name), full_name) != 0 ||
+			DatumGetTimestampTz(installed_at) < newest)
+			continue;
+		newest = DatumGetTimestampTz(installed_at);
+		version = TextDatumGetCString(column(row, record, "version", &is_null));
+	}
+	systable_endscan(scan);
+	table_close(record, AccessShareLock);
+	return version;
 }
 
 /*

@@ -18,6 +18,7 @@ typedef struct InstalledExtension
 extern List *installed_extensions(void);
 extern const InstalledExtension *find_installed(const List *installed,
 												const char *name);
+extern char *recorded_version(const char *full_name);
 extern void require_record(void);
 extern void write_record(const ResultExtension *extension);
 

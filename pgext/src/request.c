@@ -202,6 +202,21 @@ update_extension_request(const InstalledExtension *present,
 	return end_request(&buf);
 }
 
+/* version is NULL where it is not known */
+char *
+load_module_request(const char *library, const char *version, bool wait)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	begin_request(&buf, "load_module");
+	add_string(&buf, "library", library);
+	if (version)
+		add_string(&buf, "version", version);
+	add_bool(&buf, "wait", wait);
+	return end_request(&buf);
+}
+
 char *
 search_request(const char *text)
 {

@@ -13,6 +13,8 @@ extern char *create_extension_request(const char *extension,
 extern char *update_extension_request(const InstalledExtension *present,
 									  const char *version,
 									  const List *installed);
+extern char *load_module_request(const char *library, const char *version,
+								 bool wait);
 extern char *search_request(const char *text);
 extern char *status_request(void);
 

@@ -9,11 +9,8 @@
  */
 #include "postgres.h"
 
-#include <fcntl.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "answer_json.h"
 #include "compat.h"
@@ -21,7 +18,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "sidecar_client.h"
-#include "storage/fd.h"
+#include "sidecar_socket.h"
 #include "storage/latch.h"
 #include "utils/timestamp.h"
 
@@ -71,35 +68,12 @@ wait_for(Connection *conn, int events, long limit_ms)
 	CHECK_FOR_INTERRUPTS();
 }
 
-static pgsocket
-open_socket(void)
-{
-	pgsocket	sock = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	if (sock == PGINVALID_SOCKET ||
-		fcntl(sock, F_SETFD, FD_CLOEXEC) < 0 ||
-		!pg_set_noblock(sock))
-	{
-		int			save_errno = errno;
-
-		if (sock != PGINVALID_SOCKET)
-			close(sock);
-		errno = save_errno;
-		ereport(ERROR,
-				(errcode_for_socket_access(),
-				 errmsg("could not create a socket: %m")));
-	}
-	return sock;
-}
-
 static void
 connect_to_sidecar(Connection *conn)
 {
 	struct sockaddr_un address;
 
-	memset(&address, 0, sizeof(address));
-	address.sun_family = AF_UNIX;
-	strlcpy(address.sun_path, pginstall_socket, sizeof(address.sun_path));
+	sidecar_address(&address);
 
 	while (connect(conn->sock, (struct sockaddr *) &address,
 				   sizeof(address)) < 0)
@@ -114,43 +88,6 @@ connect_to_sidecar(Connection *conn)
 					 errdetail("Only extensions that PostgreSQL itself has can be created without it."),
 					 errhint("Start the sidecar: systemctl start pginstall-sidecar, or pginstall sidecar; or set pginstall.socket.")));
 	}
-}
-
-/* Numbers are taken as such; a name that nobody has matches nobody */
-static bool
-is_sidecar_user(uid_t uid)
-{
-	char	   *end;
-	unsigned long number = strtoul(pginstall_sidecar_user, &end, 10);
-	struct passwd *pw;
-
-	if (pginstall_sidecar_user[0] >= '0' && pginstall_sidecar_user[0] <= '9' &&
-		*end == '\0')
-		return number == uid;
-	pw = getpwnam(pginstall_sidecar_user);
-	return pw != NULL && pw->pw_uid == uid;
-}
-
-static uid_t
-check_peer(const Connection *conn)
-{
-	uid_t		uid;
-	gid_t		gid;
-
-	if (getpeereid(conn->sock, &uid, &gid) < 0)
-		ereport(ERROR,
-				(errcode_for_socket_access(),
-				 errmsg("could not tell whose process listens at \"%s\": %m",
-						pginstall_socket)));
-	if (uid != 0 && uid != geteuid() && !is_sidecar_user(uid))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the process at \"%s\" is not the pginstall sidecar",
-						pginstall_socket),
-				 errdetail("It runs as the operating system user with number %lu; pginstall.sidecar_user is \"%s\".",
-						   (unsigned long) uid, pginstall_sidecar_user),
-				 errhint("Set pginstall.sidecar_user if the sidecar runs as that user.")));
-	return uid;
 }
 
 static void
@@ -272,9 +209,9 @@ receive_result(Connection *conn, RequestKind kind)
 static Answer *
 converse(Connection *conn, const char *request, RequestKind kind, uid_t *peer)
 {
-	conn->sock = open_socket();
+	conn->sock = open_sidecar_socket();
 	connect_to_sidecar(conn);
-	*peer = check_peer(conn);
+	*peer = check_sidecar_peer(conn->sock);
 	send_request(conn, request);
 	return receive_result(conn, kind);
 }
@@ -298,22 +235,45 @@ ask_sidecar(const char *request, RequestKind kind, uid_t *peer)
 		TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 									(int64) pginstall_timeout);
 
-	if (!AcquireExternalFD())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("could not connect to the pginstall sidecar: %m"),
-				 errdetail("There are too many open files in this session.")));
-
+	reserve_sidecar_socket();
 	PG_TRY();
 	{
 		answer = converse(&conn, request, kind, peer);
 	}
 	PG_FINALLY();
 	{
-		if (conn.sock != PGINVALID_SOCKET)
-			close(conn.sock);
-		ReleaseExternalFD();
+		release_sidecar_socket(conn.sock);
 	}
 	PG_END_TRY();
 	return answer;
+}
+
+/*
+ * Sends a request that wants no answer, if that can be done without waiting;
+ * else nobody hears of it.
+ */
+void
+notify_sidecar(const char *request)
+{
+	pgsocket volatile sock = PGINVALID_SOCKET;
+	struct sockaddr_un address;
+
+	sidecar_address(&address);
+	reserve_sidecar_socket();
+	PG_TRY();
+	{
+		sock = open_sidecar_socket();
+		if (connect(sock, (struct sockaddr *) &address, sizeof(address)) == 0)
+		{
+			(void) check_sidecar_peer(sock);
+			if (send(sock, request, strlen(request), MSG_NOSIGNAL) < 0)
+				ereport(DEBUG1,
+						(errmsg_internal("could not send to the pginstall sidecar: %m")));
+		}
+	}
+	PG_FINALLY();
+	{
+		release_sidecar_socket(sock);
+	}
+	PG_END_TRY();
 }

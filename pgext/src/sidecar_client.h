@@ -7,6 +7,7 @@
 
 #include "message.h"
 
+extern void notify_sidecar(const char *request);
 extern Answer *ask_sidecar(const char *request, RequestKind kind, uid_t *peer);
 
 #endif							/* PGINSTALL_SIDECAR_CLIENT_H */

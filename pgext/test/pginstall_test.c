@@ -37,11 +37,13 @@ static const struct
 	{"short_name", short_name_fault},
 	{"version", version_fault},
 	{"module", module_fault},
+	{"library", library_fault},
 	{"pattern", pattern_fault}
 };
 
 static const char *const request_names[] = {
 	[REQUEST_CREATE_EXTENSION] = "create_extension",
+	[REQUEST_LOAD_MODULE] = "load_module",
 	[REQUEST_SEARCH] = "search",
 	[REQUEST_STATUS] = "status"
 };

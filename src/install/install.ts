@@ -192,12 +192,5 @@ async function resolveKnown(
   unknown: UnknownNames,
 ): Promise<Resolved> {
   const key = JSON.stringify([name, version, repositories.map(({ uri }) => uri)])
-  const before = unknown.recall(key, now)
-  if (before !== undefined) throw before
-  try {
-    return await resolver.resolve(name, version)
-  } catch (cause) {
-    if (cause instanceof PginstallError && cause.is('undefined_extension')) unknown.remember(key, cause, now)
-    throw cause
-  }
+  return unknown.resolve(key, now, () => resolver.resolve(name, version))
 }

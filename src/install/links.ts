@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { makeDirectory, syncPath } from '../adapters/files.ts'
-import type { StoredArchive } from './store.ts'
+import type { PlacedArchive } from './store.ts'
 
 /** A module of the store, as the target of a link names it: …/FULL+NAME/VERSION/DIGEST/NAME/MODULE.so. */
 export type LinkedModule = { path: string; module: string; fullName: string; version: string }
@@ -38,7 +38,7 @@ export function linkFile(directory: string, name: string): string {
   return join(directory, `${name}.so`)
 }
 
-export function moduleFile(archive: StoredArchive, module: string): string {
+export function moduleFile(archive: PlacedArchive, module: string): string {
   return join(archive.path, archive.name, `${module}.so`)
 }
 

@@ -15,7 +15,7 @@ import {
   waitingDirectory,
 } from './links.ts'
 import { followPlainName, isPreloaded, offerPlainName } from './plain-names.ts'
-import type { StoredArchive } from './store.ts'
+import type { PlacedArchive } from './store.ts'
 
 /** Module as scripts name it: the bare name under which the server finds it. */
 export type ModuleNames = Record<string, string>
@@ -29,7 +29,7 @@ export type Linked = { names: ModuleNames; waiting: string[] }
  * server has one of them preloaded, a second version beside it would not load: all of them wait, to stay of one version.
  */
 export async function linkModules(
-  archive: StoredArchive,
+  archive: PlacedArchive,
   options: LinkOptions,
   only: string[] = archive.manifest.modules,
 ): Promise<Linked> {
@@ -55,7 +55,7 @@ export async function linkModules(
   }
 }
 
-function placesOf(module: string, archive: StoredArchive, { directory }: LinkOptions) {
+function placesOf(module: string, archive: PlacedArchive, { directory }: LinkOptions) {
   const name = uniqueModuleName(module, archive.fullName)
   const link = linkFile(linkDirectory(directory), name)
   const later = linkFile(waitingDirectory(directory), name)

@@ -22,6 +22,7 @@ import {
   pinned,
   refusal,
 } from '../model/policy.ts'
+import { compareVersions } from '../model/version-order.ts'
 
 export type Resolved = {
   fullName: string
@@ -95,6 +96,21 @@ export class Resolver {
         const archive = this.#chooseArchive(extension, release)
         return { fullName, name, version: release.version, archive, repository, trusted }
       })
+  }
+
+  /**
+   * For a database that has that version already: its archive, or of the next newer one that suits, since a module
+   * serves all SQL versions before its own.
+   * @throws as resolve
+   */
+  async resolveAtLeast(name: ExtensionName, version: string): Promise<Resolved> {
+    const { extension } = await this.#findProvider(name)
+    const releases = pinned(extension.full_name, extension.releases, this.#circumstances.policy)
+    const serving = newestFirst(releases).filter(
+      (release) =>
+        !release.yanked && compareVersions(release.version, version) >= 0 && this.#suitable(release).length > 0,
+    )
+    return this.resolve(name, serving.at(-1)?.version ?? version)
   }
 
   /**

@@ -22,7 +22,7 @@ import { ownWorkDirectory, prepareWorkDirectory } from '../adapters/work-directo
 import { formatIdentity, identityOf } from '../model/archive-identity.ts'
 import { PginstallError } from '../model/errors.ts'
 import { type Manifest, manifestPath, parseManifest } from '../model/manifest.ts'
-import { type ExtensionName, flattenFullName } from '../model/names.ts'
+import { type ExtensionName, flattenFullName, parseFullName } from '../model/names.ts'
 import { majorOf, type RunningServer } from '../model/platform.ts'
 import { type Resolved, unreachable } from './resolve.ts'
 
@@ -34,6 +34,9 @@ export type StoredArchive = Resolved & {
 
 /** Below the store's directory: each process has a directory of its own there. */
 const incoming = 'incoming'
+
+/** What there is to say of an archive in the store, wherever it came from. */
+export type PlacedArchive = Pick<StoredArchive, 'fullName' | 'name' | 'version' | 'manifest' | 'path'>
 
 export class Store {
   #directory: string
@@ -71,6 +74,21 @@ export class Store {
       if (found) return true
     }
     return false
+  }
+
+  /** What the store has of an extension for this server, of one version or of all; whatever was placed last comes first. */
+  find(fullName: string, version: string | undefined, server: RunningServer): PlacedArchive[] {
+    const folder = join(this.#root, serverKey(server), flattenFullName(fullName))
+    const { short: name } = parseFullName(fullName)
+    const versions = version === undefined ? listIfThere(folder) : [version]
+    return versions
+      .flatMap((each) => listIfThere(join(folder, each)).map((digest) => join(folder, each, digest)))
+      .map((path) => ({ path, placed: statSync(path).mtimeMs }))
+      .toSorted((a, b) => b.placed - a.placed)
+      .map(({ path }) => {
+        const manifest = parseManifest(readFileSync(join(path, manifestPath), 'utf8'))
+        return { fullName, name, version: manifest.version, manifest, path }
+      })
   }
 
   /**
@@ -196,6 +214,10 @@ export class Store {
   #pathOf({ fullName, version, archive }: Resolved): string {
     return join(this.#root, serverKey(archive.postgresql), flattenFullName(fullName), version, archive.sha256)
   }
+}
+
+function listIfThere(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : []
 }
 
 /** A file system lets a file have so many names only (ext4: 65,000), and everybody has some empty file. */

@@ -89,6 +89,22 @@ export function uniqueModuleName(module: string, full: string): string {
 }
 
 /**
+ * Module and provider of a unique module name. A host may have `--` (punycode) but does not begin with a hyphen.
+ * @throws PginstallError invalid_name, name_too_long
+ */
+export function parseLibraryName(text: string): { module: string; fullName: string } {
+  const [, module, provider] = /^(.+?)--(?!-)([^/]*)$/s.exec(text) ?? []
+  if (module === undefined || provider === undefined) {
+    throw new PginstallError('invalid_name', `invalid unique module name: "${text}"`, {
+      detail: 'It has the form MODULE--FULL+NAME, with "+" for the "/" of the full name.',
+    })
+  }
+  const { full: fullName } = parseFullName(provider.replaceAll('+', '/'))
+  uniqueModuleName(checkModuleName(module), fullName)
+  return { module, fullName }
+}
+
+/**
  * Whether a full name matches a pattern of whole segments: `*` stands for one segment, a trailing `**` for one or more.
  */
 export function matchesPattern(full: string, pattern: string): boolean {

@@ -35,9 +35,23 @@ export type UpdateExtensionRequest = {
   preloaded: string[]
 }
 
+export type LoadModuleRequest = {
+  request: 'load_module'
+  server: RunningServer
+  /** Unique module name. */
+  library: string
+  version?: string
+  wait: boolean
+}
+
 export type SearchRequest = { request: 'search'; server: RunningServer; text: string }
 export type StatusRequest = { request: 'status'; server: RunningServer }
-export type Request = CreateExtensionRequest | UpdateExtensionRequest | SearchRequest | StatusRequest
+export type Request =
+  | CreateExtensionRequest
+  | UpdateExtensionRequest
+  | LoadModuleRequest
+  | SearchRequest
+  | StatusRequest
 
 /** The version of the protocol that this sidecar speaks. */
 const protocolVersion = 1
@@ -45,6 +59,7 @@ const protocolVersion = 1
 const parsers: Record<Request['request'], (value: unknown) => Request> = {
   create_extension: schemaParser<CreateExtensionRequest>(schema, 'request', '#/definitions/create_extension'),
   update_extension: schemaParser<UpdateExtensionRequest>(schema, 'request', '#/definitions/update_extension'),
+  load_module: schemaParser<LoadModuleRequest>(schema, 'request', '#/definitions/load_module'),
   search: schemaParser<SearchRequest>(schema, 'request', '#/definitions/search'),
   status: schemaParser<StatusRequest>(schema, 'request', '#/definitions/status'),
 }

@@ -17,6 +17,7 @@ import { Store } from '../install/store.ts'
 import { UnknownNames } from '../install/unknown-names.ts'
 import { PginstallError, reportError } from '../model/errors.ts'
 import { compileParsers } from '../model/schema.ts'
+import { loadModule } from './handlers/load-module.ts'
 import { createExtension, updateExtension } from './handlers/place-extension.ts'
 import { search } from './handlers/search.ts'
 import { status } from './handlers/status.ts'
@@ -76,7 +77,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
       return admitted
     },
     answer: async (connection) => {
-      const placed = await answer(connection, readService, log)
+      const placed = await answer(connection, readService, log, signal)
       // It may have brought a newer index. Never for whoever was refused: nobody without rights makes us ask the network.
       if (placed) mirror?.update({ refresh: false })
     },
@@ -118,23 +119,30 @@ class StrangerLog {
   }
 }
 
-/** Whether an extension was placed. */
-async function answer(connection: Connection, readService: () => Service, log: Logger): Promise<boolean> {
+/** Whether something was placed. `lifetime` is the sidecar's own. */
+async function answer(
+  connection: Connection,
+  readService: () => Service,
+  log: Logger,
+  lifetime: AbortSignal,
+): Promise<boolean> {
   const started = performance.now()
-  const reply: Reply = {
-    notify: (message) => connection.send({ notice: { message } }),
-    warn: (warning) => connection.send({ notice: { severity: 'WARNING', ...warning } }),
-    signal: connection.signal,
-  }
+  let { signal } = connection
   let request: Request | undefined
   try {
     request = parseRequest(connection.line)
+    if (request.request === 'load_module' && !request.wait) signal = lifetime
+    const reply: Reply = {
+      notify: (message) => connection.send({ notice: { message } }),
+      warn: (warning) => connection.send({ notice: { severity: 'WARNING', ...warning } }),
+      signal,
+    }
     const result = await handle(request, readService(), reply)
     connection.send({ result })
     log.info({ ...describe(request), ms: Math.round(performance.now() - started) }, 'answered')
-    return isPlacement(request)
+    return isPlacement(request) || request.request === 'load_module'
   } catch (thrown) {
-    if (connection.signal.aborted) {
+    if (signal.aborted) {
       log.info({ ...(request && describe(request)) }, 'nobody waits for the answer any more')
       return false
     }
@@ -152,6 +160,8 @@ function handle(request: Request, service: Service, reply: Reply): Promise<objec
       return createExtension(request, service, reply)
     case 'update_extension':
       return updateExtension(request, service, reply)
+    case 'load_module':
+      return loadModule(request, service, reply)
     case 'search':
       return search(request, service, reply)
     case 'status':
@@ -164,6 +174,10 @@ function isPlacement(request: Request): request is CreateExtensionRequest | Upda
 }
 
 function describe(request: Request): object {
+  if (request.request === 'load_module') {
+    const { library, version } = request
+    return { request: request.request, library, version }
+  }
   if (!isPlacement(request)) return { request: request.request }
   const { extension, version, database } = request
   return { request: request.request, extension, version, database }

@@ -10,11 +10,12 @@ import {
   matchesPattern,
   parseExtensionName,
   parseFullName,
+  parseLibraryName,
   uniqueModuleName,
 } from '../../src/model/names.ts'
 
 type Specimen = {
-  kind: 'full_name' | 'short_name' | 'version' | 'module'
+  kind: 'full_name' | 'short_name' | 'version' | 'module' | 'library'
   text: string
   valid: boolean
   short?: string
@@ -31,6 +32,10 @@ const parsers: Record<Specimen['kind'], (text: string) => string> = {
   },
   version: checkVersion,
   module: checkModuleName,
+  library: (text) => {
+    const { module, fullName } = parseLibraryName(text)
+    return uniqueModuleName(module, fullName)
+  },
 }
 
 for (const { kind, text, valid, short } of corpus) {
