@@ -11,6 +11,7 @@ import { type Cluster, describeCluster, findDataDirectory } from '../../cluster/
 import { carryOut, type Step } from '../../cluster/plan.ts'
 import type { UnitOptions } from '../../cluster/service-unit.ts'
 import { planSetup, remarksOnSetup, type SetupOptions, socketOf } from '../../cluster/setup.ts'
+import { withSetupLock } from '../../cluster/setup-lock.ts'
 import { planUninstall } from '../../cluster/uninstall.ts'
 import { PginstallError } from '../../model/errors.ts'
 import type { CliContext } from '../context.ts'
@@ -46,7 +47,11 @@ export function addSetupCommand(program: Command, context: CliContext): void {
     .option('--unit-directory <path>', 'where systemd units go', '/etc/systemd/system')
     .option('--dry-run', 'show what would be done, and do nothing')
     .option('--uninstall', 'take all of it back')
-    .action((options: Options) => (options.uninstall ? runUninstall(context, options) : runSetup(context, options)))
+    .action((options: Options) => {
+      const run = () => (options.uninstall ? runUninstall(context, options) : runSetup(context, options))
+      // A dry run writes nothing, a lock neither.
+      return options.dryRun ? run() : withSetupLock(configDirectory(context), run)
+    })
 }
 
 /** Settings of a target; where it has none yet, those that hold for all, with what is the target's by nature empty. */
