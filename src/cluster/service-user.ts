@@ -1,10 +1,17 @@
-// The OS user that the sidecar runs as. The comment in its entry says that it is ours to remove.
-import { readFileSync } from 'node:fs'
+// The OS users that our services run as. The comment in a user's entry says that it is ours to remove.
+import { existsSync, readFileSync } from 'node:fs'
 import { findUser, type UserIds } from '../adapters/privileges.ts'
 import { runProcess } from '../adapters/process.ts'
 import { PginstallError } from '../model/errors.ts'
+import type { Step } from './plan.ts'
 
-const comment = 'pginstall sidecar'
+export type ServiceUser = {
+  name: string
+  home: string
+  /** What it is for; tells ours from one that somebody else has made. */
+  comment: string
+}
+
 const timeoutMs = 30_000
 
 export function findServiceUser(name: string): UserIds | undefined {
@@ -16,19 +23,35 @@ export function findServiceUser(name: string): UserIds | undefined {
   }
 }
 
-export async function createServiceUser(name: string, home: string, signal: AbortSignal): Promise<void> {
+export function planServiceUser({ name, home, comment }: ServiceUser, signal: AbortSignal): Step[] {
+  if (findServiceUser(name) !== undefined) return []
   const args = ['--system', '--user-group', '--no-create-home', '--home-dir', home, '--shell', '/usr/sbin/nologin']
-  await runProcess('useradd', [...args, '--comment', comment, name], { signal, timeoutMs })
+  return [
+    {
+      what: `create OS user ${name}`,
+      async run() {
+        await runProcess('useradd', [...args, '--comment', comment, name], { signal, timeoutMs })
+      },
+    },
+  ]
 }
 
-/** Whether createServiceUser has made it. */
-export function isOurUser(name: string): boolean {
+/** One that we have made goes; while its home is there, it has an owner. */
+export function planServiceUserRemoval(user: ServiceUser, signal: AbortSignal): Step[] {
+  if (!isOurs(user)) return []
+  return [
+    {
+      what: `remove OS user ${user.name}, if ${user.home} is gone`,
+      async run() {
+        if (!existsSync(user.home)) await runProcess('userdel', [user.name], { signal, timeoutMs })
+      },
+    },
+  ]
+}
+
+function isOurs({ name, comment }: ServiceUser): boolean {
   const line = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .find((entry) => entry.startsWith(`${name}:`))
   return line?.split(':')[4] === comment
-}
-
-export async function removeServiceUser(name: string, signal: AbortSignal): Promise<void> {
-  await runProcess('userdel', [name], { signal, timeoutMs })
 }

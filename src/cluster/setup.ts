@@ -9,18 +9,11 @@ import { changedFiles, placeFile, planFileLeftovers } from './extension-files.ts
 import type { Cluster } from './locate.ts'
 import type { Step } from './plan.ts'
 import { enable, findOverrides, type Role, readServerSettings } from './server-settings.ts'
-import {
-  changedUnits,
-  isManaged,
-  isServing,
-  placeUnit,
-  planUnitLeftovers,
-  startService,
-  type UnitOptions,
-} from './service-unit.ts'
-import { createServiceUser, findServiceUser } from './service-user.ts'
+import { instance, renderUnits, startService, type UnitOptions, unitFiles } from './service-unit.ts'
+import { findServiceUser, planServiceUser, type ServiceUser } from './service-user.ts'
 import { type Change, changesForSetup, joinLibraries } from './setting-values.ts'
 import { changeStoppedSettings, readStoppedSettings } from './stopped-settings.ts'
+import { changedUnits, isManaged, isServing, planUnitLeftovers, planUnits, remarkOnProgram } from './systemd.ts'
 
 export type SetupOptions = {
   target: string
@@ -57,10 +50,10 @@ export async function planSetup(options: SetupOptions, staged: string): Promise<
   return [
     // First: they tell the way back what there is to take back.
     ...planTargetSettings(options),
-    ...planUser(unit, signal),
+    ...planServiceUser(sidecarUser(unit), signal),
     ...planDirectories(unit),
     ...planFileLeftovers(cluster.installation),
-    ...planUnitLeftovers(unit.unitDirectory),
+    ...planUnitLeftovers(unitFiles, unit.unitDirectory),
     ...files,
     ...(await planService(options)),
     ...(await planServerSettings(options)),
@@ -78,12 +71,7 @@ export async function remarksOnSetup(options: SetupOptions): Promise<string[]> {
       'shared_preload_libraries holds from the next restart of the server on; until then, and besides, sessions load the library',
     )
   }
-  const hidden = unit.program.find((path) => /^\/(home|root|run\/user)\//.test(path))
-  if (hidden !== undefined) {
-    remarks.push(
-      `the service cannot see ${hidden}: install pginstall and Node.js outside of home directories, and type the same again`,
-    )
-  }
+  remarks.push(...remarkOnProgram(unit))
   if (!isManaged(unit.unitDirectory)) remarks.push(`start the sidecar with: pginstall sidecar --target ${target}`)
   return remarks
 }
@@ -97,9 +85,8 @@ export function requireRights(cluster: Cluster): void {
   })
 }
 
-function planUser({ user, directory }: UnitOptions, signal: AbortSignal): Step[] {
-  if (findServiceUser(user) !== undefined) return []
-  return [{ what: `create OS user ${user}`, run: () => createServiceUser(user, directory, signal) }]
+export function sidecarUser({ user, directory }: UnitOptions): ServiceUser {
+  return { name: user, home: directory, comment: 'pginstall sidecar' }
 }
 
 function planDirectories({ user, directory, socketDirectory }: UnitOptions): Step[] {
@@ -151,9 +138,9 @@ function planTargetSettings({ target, targetDirectory, cluster, socket }: SetupO
 }
 
 async function planService({ target, unit, signal }: SetupOptions): Promise<Step[]> {
-  const units = changedUnits(unit)
-  const steps: Step[] = units.map((file) => ({ what: `install ${file.path}`, run: () => placeUnit(file) }))
-  if (isManaged(unit.unitDirectory) && (units.length > 0 || !(await isServing(target, signal)))) {
+  const units = changedUnits(renderUnits(unit))
+  const steps = planUnits(units)
+  if (isManaged(unit.unitDirectory) && (units.length > 0 || !(await isServing(instance(target), signal)))) {
     steps.push({ what: `start service pginstall-sidecar@${target}`, run: () => startService(target, signal) })
   }
   return steps

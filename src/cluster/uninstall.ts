@@ -9,22 +9,12 @@ import { installedFiles, modulePath, planFileLeftovers, removeFile } from './ext
 import type { Cluster } from './locate.ts'
 import type { Step } from './plan.ts'
 import { disable, findUsers, type Role, readServerSettings } from './server-settings.ts'
-import {
-  hasTemplate,
-  hasUmbrella,
-  installedUnits,
-  isManaged,
-  planUnitLeftovers,
-  reloadUnits,
-  removeUnit,
-  stopService,
-  stopUmbrella,
-  type UnitOptions,
-} from './service-unit.ts'
-import { isOurUser, removeServiceUser } from './service-user.ts'
+import { hasTemplate, hasUmbrella, stopService, stopUmbrella, type UnitOptions, unitFiles } from './service-unit.ts'
+import { planServiceUserRemoval } from './service-user.ts'
 import { withSession } from './session.ts'
 import { changesForUninstall, libraryName } from './setting-values.ts'
-import { describeChanges, requireRights } from './setup.ts'
+import { describeChanges, requireRights, sidecarUser } from './setup.ts'
+import { isManaged, planUnitRemoval } from './systemd.ts'
 
 export type UninstallOptions = {
   target: string
@@ -184,33 +174,17 @@ function planFolders(paths: string[], signal: AbortSignal): Step[] {
 }
 
 function planLast(unit: UnitOptions, signal: AbortSignal): Step[] {
-  const units = installedUnits(unit.unitDirectory)
-  const managed = isManaged(unit.unitDirectory)
-  const steps: Step[] = [
-    ...(managed && hasUmbrella(unit.unitDirectory)
+  const { unitDirectory, directory, socketDirectory } = unit
+  return [
+    ...(isManaged(unitDirectory) && hasUmbrella(unitDirectory)
       ? [{ what: 'stop service pginstall-sidecar', run: () => stopUmbrella(signal) }]
       : []),
-    ...planUnitLeftovers(unit.unitDirectory),
-    ...units.map((path) => ({ what: `remove ${path}`, run: () => removeUnit(path) })),
-  ]
-  if (units.length > 0 && managed) {
-    steps.push({ what: 'systemctl daemon-reload', run: () => reloadUnits(signal) })
-  }
-  steps.push(
-    ...[unit.directory, unit.socketDirectory]
+    ...planUnitRemoval(unitFiles, unitDirectory, signal),
+    ...[directory, socketDirectory]
       .filter(existsSync)
       .map((path) => ({ what: `remove ${path}, if it is empty`, run: () => removeIfEmpty(path) })),
-  )
-  // A repository server has the same user by default; then the directory is not empty.
-  if (isOurUser(unit.user)) {
-    steps.push({
-      what: `remove OS user ${unit.user}, if ${unit.directory} is gone`,
-      async run() {
-        if (!existsSync(unit.directory)) await removeServiceUser(unit.user, signal)
-      },
-    })
-  }
-  return steps
+    ...planServiceUserRemoval(sidecarUser(unit), signal),
+  ]
 }
 
 async function removeIfEmpty(path: string): Promise<void> {

@@ -9,6 +9,8 @@ export type ServerState = {
   pid: number
   /** Boot and start time of the process: a later process with the same id has others. */
   started: string
+  /** When the machine was booted, by the clock, in seconds since 1970. */
+  booted: number
   /** Absent while it starts. */
   answers?: Answers
 }
@@ -22,13 +24,17 @@ export type Claim = {
   release(): Promise<void>
 }
 
+const nobody = { started: '', booted: 0 }
+/** The time of the boot is reckoned from the clock, which may be set; between two boots more time passes. */
+const maxClockChangeSeconds = 5
+
 /**
  * Takes the data directory for this process. A file that a killed server left is replaced.
  * @throws PginstallError duplicate_object when a server runs
  */
 export async function claimDataDirectory(directory: string): Promise<Claim> {
   const path = statePath(directory)
-  const own: ServerState = { pid: process.pid, started: processStart(process.pid) ?? '' }
+  const own: ServerState = { pid: process.pid, ...describeProcess(process.pid) }
   const running = await readServerState(directory)
   if (running !== undefined) throw alreadyRunning(directory, running)
   await rm(path, { force: true })
@@ -53,8 +59,12 @@ export async function readServerState(directory: string): Promise<ServerState | 
 }
 
 /** Whether that very process still runs. */
-export function isRunning({ pid, started }: ServerState): boolean {
-  return processStart(pid) === started
+export function isRunning(state: ServerState): boolean {
+  const { started, booted } = describeProcess(state.pid)
+  const [now, then] = [started.split('/'), state.started.split('/')]
+  // systemd-nspawn gives a container a boot id of its own, but services in it, whose /proc is another, see the machine's.
+  const sameBoot = now[0] === then[0] || Math.abs(booted - state.booted) <= maxClockChangeSeconds
+  return now[1] !== undefined && now[1] === then[1] && sameBoot
 }
 
 function statePath(directory: string): string {
@@ -72,16 +82,18 @@ function parseState(text: string): ServerState | undefined {
 }
 
 /** proc(5): the state is the first field after the name, which may have spaces and brackets; the start time the 20th. */
-function processStart(pid: number): string | undefined {
+function describeProcess(pid: number): Pick<ServerState, 'started' | 'booted'> {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ')
     // A zombie has ended; only its parent has not heard yet.
-    if (fields[0] === 'Z' || fields[0] === 'X') return undefined
-    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${fields[19]}`
+    if (fields[0] === 'Z' || fields[0] === 'X') return nobody
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    const booted = Number(/^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1])
+    return { started: `${boot}/${fields[19]}`, booted }
   } catch {
-    return undefined
+    return nobody
   }
 }
 

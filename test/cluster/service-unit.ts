@@ -56,7 +56,7 @@ test('a unit has what differs on the machine, and the rest as it was packaged', 
     'ExecStart="/opt/a b/node" /opt/100%%/main.js "/opt/$$HOME" sidecar --target %i',
     'User=pg-install',
     'Environment="PGINSTALL_CONFIG_DIR=/srv/e t c"',
-    'ReadWritePaths=/srv/pginstall -/srv/run',
+    'ReadWritePaths="/srv/pginstall" "-/srv/run"',
     'WatchdogSec=60s',
   ]) {
     t.true(lines.includes(line), line)

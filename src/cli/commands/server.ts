@@ -10,6 +10,7 @@ import { openLogFile, prepareDirectories } from '../../server/data-directory.ts'
 import type { RepositoryServerOptions } from '../../server/main.ts'
 import { type Answers, isRunning, readServerState } from '../../server/state-file.ts'
 import type { CliContext } from '../context.ts'
+import { addServerSetupCommand } from './server-setup.ts'
 
 /** What a server that starts tells who has started it. */
 type Report = { ready: string } | { failed: ErrorReport }
@@ -38,6 +39,7 @@ export function addServerCommand(program: Command, context: CliContext): void {
     .option('--json', 'as JSON')
     .addHelpText('after', '\nExit status: 0 when it runs, 3 when it does not, 4 when it runs but does not answer.')
     .action(({ json }: { json?: true }) => showStatus(context, json ?? false))
+  addServerSetupCommand(server, context)
 }
 
 function serverOptions(context: CliContext): RepositoryServerOptions {

@@ -1,35 +1,32 @@
 // pginstall setup: the one step as root on the machine of a cluster, and the way back.
 import { existsSync } from 'node:fs'
-import { dirname, extname, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { readPgConfig } from '../../adapters/pg-config.ts'
 import { readSettings, type Settings } from '../../adapters/settings.ts'
 import { listTargets, targetDirectory, withTarget } from '../../adapters/targets.ts'
 import { modulePath, withBuiltExtension } from '../../cluster/extension-files.ts'
 import { type Cluster, describeCluster, findDataDirectory } from '../../cluster/locate.ts'
-import { carryOut, type Step } from '../../cluster/plan.ts'
 import type { UnitOptions } from '../../cluster/service-unit.ts'
 import { planSetup, remarksOnSetup, type SetupOptions, socketOf } from '../../cluster/setup.ts'
-import { withSetupLock } from '../../cluster/setup-lock.ts'
 import { planUninstall } from '../../cluster/uninstall.ts'
 import { PginstallError } from '../../model/errors.ts'
 import type { CliContext } from '../context.ts'
+import { addSetUpOptions, configDirectory, finish, type SetUpOptions, serviceOptions, setUp } from '../set-up.ts'
 
-type Options = {
+type Options = SetUpOptions & {
   pgConfig?: string
   dataDirectory?: string
   target: string
   role?: string
   shared?: true
   built?: string
-  unitDirectory: string
-  uninstall?: true
-  dryRun?: true
 }
 
+const name = 'pginstall setup'
+
 export function addSetupCommand(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command('setup')
     .description('set a PostgreSQL cluster up for pginstall, as root; safe to repeat, and to interrupt')
     .option(
@@ -44,14 +41,9 @@ export function addSetupCommand(program: Command, context: CliContext): void {
       '--built <directory>',
       'install what "make -C pgext install DESTDIR=directory" has put there; build nothing',
     )
-    .option('--unit-directory <path>', 'where systemd units go', '/etc/systemd/system')
-    .option('--dry-run', 'show what would be done, and do nothing')
-    .option('--uninstall', 'take all of it back')
-    .action((options: Options) => {
-      const run = () => (options.uninstall ? runUninstall(context, options) : runSetup(context, options))
-      // A dry run writes nothing, a lock neither.
-      return options.dryRun ? run() : withSetupLock(configDirectory(context), run)
-    })
+  addSetUpOptions(command).action((options: Options) =>
+    setUp(context, options, () => (options.uninstall ? runUninstall(context, options) : runSetup(context, options))),
+  )
 }
 
 /** Settings of a target; where it has none yet, those that hold for all, with what is the target's by nature empty. */
@@ -62,24 +54,14 @@ function settingsOf({ configDirectories }: CliContext, target: string): Settings
 }
 
 function unitOptions(context: CliContext, settings: Settings, options: Options): UnitOptions {
-  const main = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url))
   return {
-    unitDirectory: resolve(options.unitDirectory),
-    program: [process.execPath, main],
-    user: settings.user,
+    ...serviceOptions(context, options, settings.user),
     directory: settings.directory,
     socketDirectory: dirname(settings.socket),
-    configDirectory: configDirectory(context),
   }
 }
 
-/** Of the whole system, or of whoever has named one directory for everything. */
-function configDirectory({ configDirectories }: CliContext): string {
-  return resolve(configDirectories[0] as string)
-}
-
 async function runSetup(context: CliContext, options: Options): Promise<void> {
-  process.umask(0o022)
   const { target } = options
   const own = targetDirectory(configDirectory(context), target)
   const settings = settingsOf(context, target)
@@ -94,8 +76,7 @@ async function runSetup(context: CliContext, options: Options): Promise<void> {
     unit: unitOptions(context, settings, options),
   }
   const work = async (staged: string) => {
-    await finish(context, options, await planSetup(setup, staged))
-    for (const remark of await remarksOnSetup(setup)) context.progress(`pginstall setup: ${remark}`)
+    await finish(context, name, options, await planSetup(setup, staged), () => remarksOnSetup(setup))
   }
   if (options.built !== undefined) await work(resolve(options.built))
   else await withBuiltExtension(installation, context.signal, work)
@@ -127,7 +108,7 @@ async function runUninstall(context: CliContext, options: Options): Promise<void
     isLast: others.length === 0,
     signal: context.signal,
   })
-  await finish(context, options, steps)
+  await finish(context, name, options, steps)
 }
 
 /** A target is one cluster, and a cluster one target: two sidecars would each think that its links are all there are. */
@@ -143,10 +124,4 @@ function requireUnclaimed(context: CliContext, target: string, cluster: Cluster)
           : `Use --target ${name}, or first type: pginstall setup --uninstall --target ${name}`,
     })
   }
-}
-
-async function finish(context: CliContext, options: Options, steps: Step[]): Promise<void> {
-  if (options.dryRun) for (const { what } of steps) context.out(what)
-  else await carryOut(steps, context.signal, (what) => context.progress(`pginstall setup: ${what}`))
-  if (steps.length === 0) context.progress('pginstall setup: everything is as it should be')
 }
