@@ -6,11 +6,13 @@
 #define PGINSTALL_COMPAT_H
 
 #include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
 #include "fmgr.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
+#include "utils/lsyscache.h"	/* get_database_name() since 19 */
 
 #if PG_VERSION_NUM >= 140000
 #include "utils/wait_event.h"
