@@ -46,8 +46,9 @@ test.serial('a short name cut out of a longer one is not asked for', async (t) =
     scene.sidecar.requests.map(({ extension }) => extension),
     [short, short],
   )
-  // These are PostgreSQL's own matter, and it says so.
-  for (const name of [`${short}s`, `"${short}s"`]) t.is((await errorOf(`CREATE EXTENSION ${name}`))?.code, '0A000')
+  // These are PostgreSQL's own matter, and it says so; before 14, as a file that it could not open.
+  for (const name of [`${short}s`, `"${short}s"`])
+    t.regex((await errorOf(`CREATE EXTENSION ${name}`))?.code ?? 'none', /^(0A000|58P01)$/)
   t.is(scene.sidecar.requests.length, 2)
 })
 
