@@ -1,193 +1,182 @@
 /*
  * statement_name.c
- *		The extension's name in CREATE and ALTER EXTENSION, whole.
+ *		The names of extensions in a statement, whole.
  *
  * PostgreSQL's parser cuts identifiers at 63 bytes before any hook sees them,
  * and a full name may have 150: a cut name is the name of somebody else's
- * extension. What was cut is read again from the text of the statement. The
- * core scanner is of no use there, it would cut again and warn a second time;
- * but between the first word and the name stand only keywords, white space and
- * comments.
+ * extension. What was cut is read again from the text of the statement.
  */
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
+#include "name_reader.h"
 #include "nodes/parsenodes.h"
+#include "parser/scansup.h"
 #include "statement_name.h"
 
-typedef struct Source
+/*
+ * Where the tree of a statement has names of extensions, as char **; none if
+ * the statement is about something else.
+ */
+List *
+extension_name_places(Node *stmt)
 {
-	const char *at;
-	const char *end;
-} Source;
+	List	   *places = NIL;
+	ListCell   *lc;
+
+	switch (nodeTag(stmt))
+	{
+		case T_CreateExtensionStmt:
+			return list_make1(&((CreateExtensionStmt *) stmt)->extname);
+		case T_AlterExtensionStmt:
+			return list_make1(&((AlterExtensionStmt *) stmt)->extname);
+		case T_AlterExtensionContentsStmt:
+			return list_make1(&((AlterExtensionContentsStmt *) stmt)->extname);
+		case T_AlterObjectDependsStmt:
+			return list_make1(&strVal(((AlterObjectDependsStmt *) stmt)->extname));
+		case T_AlterObjectSchemaStmt:
+			if (((AlterObjectSchemaStmt *) stmt)->objectType != OBJECT_EXTENSION)
+				return NIL;
+			return list_make1(&strVal(((AlterObjectSchemaStmt *) stmt)->object));
+		case T_CommentStmt:
+			if (((CommentStmt *) stmt)->objtype != OBJECT_EXTENSION)
+				return NIL;
+			return list_make1(&strVal(((CommentStmt *) stmt)->object));
+		case T_DropStmt:
+			if (((DropStmt *) stmt)->removeType != OBJECT_EXTENSION)
+				return NIL;
+			foreach(lc, ((DropStmt *) stmt)->objects)
+				places = lappend(places, &strVal(lfirst(lc)));
+			return places;
+		default:
+			return NIL;
+	}
+}
 
 /*
  * Whether the parser may have cut the name: where the next character did not
  * fit, up to a whole multibyte character is missing from the 63 bytes.
  */
-bool
-name_may_be_cut(const char *name)
+static bool
+may_be_cut(const char *name)
 {
 	return strlen(name) + pg_database_encoding_max_length() > NAMEDATALEN - 1;
 }
 
 static bool
-starts_with(const Source *source, const char *text)
+is_cut_from(const char *seen, const char *name)
 {
-	size_t		n = strlen(text);
+	char	   *cut = pstrdup(name);
 
-	return (size_t) (source->end - source->at) >= n &&
-		pg_strncasecmp(source->at, text, n) == 0;
+	truncate_identifier(cut, strlen(cut), false);
+	return strcmp(cut, seen) == 0;
 }
 
-static bool
-is_identifier_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		(c >= '0' && c <= '9') || c == '_' || c == '$' || IS_HIGHBIT_SET(c);
-}
-
-/* Comments between slash and star nest in SQL */
-static void
-skip_block_comment(Source *source)
-{
-	int			depth = 0;
-
-	do
-	{
-		if (starts_with(source, "/*"))
-		{
-			depth++;
-			source->at += 2;
-		}
-		else if (starts_with(source, "*/"))
-		{
-			depth--;
-			source->at += 2;
-		}
-		else
-			source->at++;
-	} while (depth > 0 && source->at < source->end);
-}
-
-static void
-skip_blanks(Source *source)
-{
-	while (source->at < source->end)
-	{
-		if (strchr(" \t\n\r\f\v", *source->at))
-			source->at++;
-		else if (starts_with(source, "--"))
-		{
-			while (source->at < source->end &&
-				   *source->at != '\n' && *source->at != '\r')
-				source->at++;
-		}
-		else if (starts_with(source, "/*"))
-			skip_block_comment(source);
-		else
-			break;
-	}
-}
-
-static bool
-take_keyword(Source *source, const char *keyword)
-{
-	Source		rest;
-
-	skip_blanks(source);
-	if (!starts_with(source, keyword))
-		return false;
-	rest.at = source->at + strlen(keyword);
-	rest.end = source->end;
-	if (rest.at < rest.end && is_identifier_char(*rest.at))
-		return false;
-	*source = rest;
-	return true;
-}
-
-/* What stands between double quotes, a doubled one being one; NULL if unended */
+/* The text of this statement alone; NULL if nobody knows where it stands */
 static char *
-read_quoted(Source *source)
-{
-	char	   *name = palloc(source->end - source->at);
-	char	   *to = name;
-
-	for (const char *c = source->at + 1; c < source->end; c++)
-	{
-		if (*c == '"' && (++c == source->end || *c != '"'))
-		{
-			*to = '\0';
-			return name;
-		}
-		*to++ = *c;
-	}
-	return NULL;
-}
-
-static char *
-read_plain(Source *source)
-{
-	const char *c = source->at;
-
-	while (c < source->end && is_identifier_char(*c))
-		c++;
-	return pnstrdup(source->at, c - source->at);
-}
-
-/* The text of this statement alone; false if nobody knows where it stands */
-static bool
-find_source(const PlannedStmt *pstmt, const char *query_string, Source *source)
+statement_text(const PlannedStmt *pstmt, const char *query_string)
 {
 	size_t		length = query_string ? strlen(query_string) : 0;
 
 	if (pstmt->stmt_location < 0 || (size_t) pstmt->stmt_location >= length)
-		return false;
-	source->at = query_string + pstmt->stmt_location;
-	source->end = query_string + length;
-	if (pstmt->stmt_len > 0 && pstmt->stmt_len < source->end - source->at)
-		source->end = source->at + pstmt->stmt_len;
-	return true;
+		return NULL;
+	length -= pstmt->stmt_location;
+	if (pstmt->stmt_len > 0 && (size_t) pstmt->stmt_len < length)
+		length = pstmt->stmt_len;
+	return pnstrdup(query_string + pstmt->stmt_location, length);
+}
+
+/* ... DEPENDS ON EXTENSION name, after the signature of any object */
+static List *
+read_last_name(NameReader *reader)
+{
+	char	   *last = NULL;
+
+	while (!at_end(reader))
+	{
+		if (at_name(reader))
+			last = take_name(reader);
+		else
+		{
+			last = NULL;
+			skip_tokens(reader, 1);
+		}
+	}
+	return last ? list_make1(last) : NIL;
 }
 
 /*
- * The name as the user wrote it, or NULL if that cannot be told: the text is
- * not there, is not what the statement was made from, or the name is written
- * as U&"...".
+ * The names after EXTENSION, or after LANGUAGE, for CREATE LANGUAGE creates an
+ * extension too. IF EXISTS and IF NOT EXISTS are there when the tree says so.
  */
-char *
-whole_extension_name(const PlannedStmt *pstmt, const char *query_string)
+static List *
+read_names(NameReader *reader, Node *stmt)
 {
-	bool		create = IsA(pstmt->utilityStmt, CreateExtensionStmt);
-	char	   *seen = create ?
-		((CreateExtensionStmt *) pstmt->utilityStmt)->extname :
-		castNode(AlterExtensionStmt, pstmt->utilityStmt)->extname;
+	List	   *names = NIL;
 	char	   *name;
-	Source		source;
 
-	if (!name_may_be_cut(seen))
-		return seen;
-	if (!find_source(pstmt, query_string, &source) ||
-		!take_keyword(&source, create ? "create" : "alter") ||
-		!take_keyword(&source, "extension"))
-		return NULL;
-	if (create && take_keyword(&source, "if") &&
-		!(take_keyword(&source, "not") && take_keyword(&source, "exists")))
-		return NULL;
+	while (!at_end(reader) && !at_word(reader, "extension") &&
+		   !at_word(reader, "language"))
+		skip_tokens(reader, 1);
 
-	skip_blanks(&source);
-	if (starts_with(&source, "U&\""))
-		return NULL;
-	if (!starts_with(&source, "\""))
+	if (IsA(stmt, DropStmt) && ((DropStmt *) stmt)->missing_ok)
+		skip_tokens(reader, 2);
+	else if (IsA(stmt, CreateExtensionStmt) && at_word(reader, "extension") &&
+			 ((CreateExtensionStmt *) stmt)->if_not_exists)
+		skip_tokens(reader, 3);
+	skip_tokens(reader, 1);
+
+	do
 	{
-		/* cannot have a slash: whole or not, it is PostgreSQL's own matter */
-		name = read_plain(&source);
-		return strlen(name) == strlen(seen) ? seen : name;
-	}
+		name = take_name(reader);
+		if (name == NULL)
+			return NIL;
+		names = lappend(names, name);
+	} while (skip_token(reader, ','));
+	return names;
+}
 
-	/* the text is another statement's if it does not begin as ours does */
-	name = read_quoted(&source);
-	if (name == NULL || strncmp(name, seen, strlen(seen)) != 0)
-		return NULL;
-	return name;
+/*
+ * The names as the user wrote them, as char *, in the order of their places;
+ * NIL if that cannot be told: the text is not there, or is not what the
+ * statement was made from.
+ */
+List *
+whole_extension_names(const PlannedStmt *pstmt, const char *query_string)
+{
+	Node	   *stmt = pstmt->utilityStmt;
+	List	   *places = extension_name_places(stmt);
+	List	   *names = NIL;
+	bool		cut = false;
+	char	   *text;
+	NameReader	reader;
+	ListCell   *place;
+	ListCell   *name;
+
+	foreach(place, places)
+	{
+		char	   *seen = *(char **) lfirst(place);
+
+		names = lappend(names, seen);
+		cut = cut || may_be_cut(seen);
+	}
+	if (!cut)
+		return names;
+
+	text = statement_text(pstmt, query_string);
+	if (text == NULL)
+		return NIL;
+	open_reader(&reader, text);
+	names = IsA(stmt, AlterObjectDependsStmt) ?
+		read_last_name(&reader) : read_names(&reader, stmt);
+	close_reader(&reader);
+
+	if (list_length(names) != list_length(places))
+		return NIL;
+	forboth(place, places, name, names)
+	{
+		if (!is_cut_from(*(char **) lfirst(place), lfirst(name)))
+			return NIL;
+	}
+	return names;
 }

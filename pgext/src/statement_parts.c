@@ -1,6 +1,6 @@
 /*
  * statement_parts.c
- *		What CREATE and ALTER EXTENSION ask for, checked.
+ *		What a statement says of extensions, checked.
  */
 #include "postgres.h"
 
@@ -30,52 +30,68 @@ check_full_name(const char *name)
 				 errhint("A full name is a URI without scheme, query and fragment, such as github.com/dim/prefix.")));
 }
 
-/*
- * The name in the statement, short or full, whole and by the grammar.
- */
-char *
-checked_extension_name(const PlannedStmt *pstmt, const char *query_string)
+/* The names in the statement, short or full, whole and by the grammar */
+List *
+checked_extension_names(const PlannedStmt *pstmt, const char *query_string)
 {
-	char	   *name = whole_extension_name(pstmt, query_string);
+	List	   *names = whole_extension_names(pstmt, query_string);
+	ListCell   *lc;
 
-	if (name == NULL)
+	if (names == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NAME_TOO_LONG),
 				 errmsg("could not read the whole name of the extension from the statement"),
 				 errdetail("PostgreSQL's parser cuts names at %d bytes, and the rest may name another extension.",
 						   NAMEDATALEN - 1),
-				 errhint("Write the name in plain double quotes, without U&, in a statement sent as text.")));
-	if (is_full_name(name))
-		check_full_name(name);
-	return name;
+				 errhint("Run the statement by itself, without the module that has handed it on.")));
+	foreach(lc, names)
+	{
+		if (is_full_name(lfirst(lc)))
+			check_full_name(lfirst(lc));
+	}
+	return names;
+}
+
+/* Of a statement that has one */
+char *
+checked_extension_name(const PlannedStmt *pstmt, const char *query_string)
+{
+	return linitial(checked_extension_names(pstmt, query_string));
+}
+
+/* One provider's extension must not be taken for another's */
+void
+check_provider(const char *full_name, const InstalledExtension *present,
+			   const char *hint)
+{
+	if (present->full_name && strcmp(present->full_name, full_name) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("extension \"%s\" is installed from another provider",
+					present->name),
+			 present->full_name ?
+			 errdetail("\"%s\" is installed, not \"%s\".",
+					   present->full_name, full_name) :
+			 errdetail("It did not come through pginstall, so it is not known to be \"%s\".",
+					   full_name),
+			 errhint("%s", hint)));
 }
 
 /*
  * Whether the database has the extension already: true sends the statement to
- * PostgreSQL for its own error or notice. IF NOT EXISTS must not pass one
- * provider's extension off as another's.
+ * PostgreSQL for its own error or notice.
  */
 bool
 is_installed(const char *name, const List *installed)
 {
-	const char *short_name = short_name_of(name);
-	const InstalledExtension *present = find_installed(installed, short_name);
+	const InstalledExtension *present = find_installed(installed,
+													   short_name_of(name));
 
-	if (present == NULL)
-		return false;
-	if (is_full_name(name) &&
-		(present->full_name == NULL || strcmp(present->full_name, name) != 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("extension \"%s\" is installed from another provider",
-						short_name),
-				 present->full_name ?
-				 errdetail("\"%s\" is installed, not \"%s\".",
-						   present->full_name, name) :
-				 errdetail("It did not come through pginstall, so it is not known to be \"%s\".",
-						   name),
-				 errhint("Drop the extension first to change its provider.")));
-	return true;
+	if (present && is_full_name(name))
+		check_provider(name, present,
+					   "Drop the extension first to change its provider.");
+	return present != NULL;
 }
 
 /* The value of VERSION or TO, by the grammar; NULL without */

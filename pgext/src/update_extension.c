@@ -52,7 +52,8 @@ update_extension(UTILITY_PARAMS)
 	/* the statement may stand in a cached plan: only a copy is changed */
 	pstmt = copyObject(pstmt);
 	stmt = castNode(AlterExtensionStmt, pstmt->utilityStmt);
-	stmt->extname = pstrdup(short_name_of(name));
+	if (is_full_name(name))
+		stmt->extname = pstrdup(short_name_of(name));
 
 	installed = installed_extensions();
 	present = find_installed(installed, stmt->extname);

@@ -7,3 +7,5 @@ CREATE FUNCTION test_parse_answer(request text, line bytea) RETURNS text
     AS :module, 'test_parse_answer' LANGUAGE c STRICT;
 CREATE FUNCTION test_whole_name(statements text) RETURNS text
     AS :module, 'test_whole_name' LANGUAGE c STRICT;
+CREATE FUNCTION test_run_statement(statement text, shown text) RETURNS void
+    AS :module, 'test_run_statement' LANGUAGE c;

@@ -1,17 +1,18 @@
 /*
  * pginstall_test.c
- *		The parsers of pginstall as SQL functions, for the tests alone.
+ *		What only C can ask of pginstall, as SQL functions for the tests alone.
  *
- * protocol/corpus/ is replayed through them, and through the parsers in
- * TypeScript: both must say the same.
+ * protocol/corpus/ is replayed through the parsers here, and through those in
+ * TypeScript: both must say the same. Statements are run as modules may run
+ * them that stand between the user and us.
  */
 #include "postgres.h"
 
-#include "fmgr.h"
+#include "compat.h"
 #include "message.h"
 #include "names.h"
-#include "nodes/parsenodes.h"
 #include "statement_name.h"
+#include "tcop/dest.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 
@@ -22,11 +23,13 @@ extern PGDLLEXPORT Datum test_name_fault(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum test_short_name_of(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum test_parse_answer(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum test_whole_name(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum test_run_statement(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(test_name_fault);
 PG_FUNCTION_INFO_V1(test_short_name_of);
 PG_FUNCTION_INFO_V1(test_parse_answer);
 PG_FUNCTION_INFO_V1(test_whole_name);
+PG_FUNCTION_INFO_V1(test_run_statement);
 
 static const struct
 {
@@ -115,8 +118,8 @@ test_parse_answer(PG_FUNCTION_ARGS)
 }
 
 /*
- * test_whole_name(statements text): the name in the first CREATE or ALTER
- * EXTENSION of the text, NULL where it cannot be told.
+ * test_whole_name(statements text): the first name of the first statement about
+ * extensions in the text, NULL where it cannot be told.
  */
 Datum
 test_whole_name(PG_FUNCTION_ARGS)
@@ -128,18 +131,39 @@ test_whole_name(PG_FUNCTION_ARGS)
 	{
 		RawStmt    *raw = lfirst_node(RawStmt, lc);
 		PlannedStmt *pstmt = makeNode(PlannedStmt);
-		char	   *name;
+		List	   *names;
 
-		if (!IsA(raw->stmt, CreateExtensionStmt) &&
-			!IsA(raw->stmt, AlterExtensionStmt))
+		if (extension_name_places(raw->stmt) == NIL)
 			continue;
 		pstmt->utilityStmt = raw->stmt;
 		pstmt->stmt_location = raw->stmt_location;
 		pstmt->stmt_len = raw->stmt_len;
-		name = whole_extension_name(pstmt, statements);
-		if (name == NULL)
+		names = whole_extension_names(pstmt, statements);
+		if (names == NIL)
 			PG_RETURN_NULL();
-		PG_RETURN_TEXT_P(cstring_to_text(name));
+		PG_RETURN_TEXT_P(cstring_to_text(linitial(names)));
 	}
 	elog(ERROR, "there is no such statement in the text");
+}
+
+/*
+ * test_run_statement(statement text, shown text): runs a utility statement as
+ * if it stood at the beginning of another text or, where that is NULL, in none.
+ */
+Datum
+test_run_statement(PG_FUNCTION_ARGS)
+{
+	char	   *statement = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	RawStmt    *raw = linitial_node(RawStmt, pg_parse_query(statement));
+	PlannedStmt *pstmt = makeNode(PlannedStmt);
+	const bool	readOnlyTree pg_attribute_unused() = true;
+
+	pstmt->commandType = CMD_UTILITY;
+	pstmt->utilityStmt = raw->stmt;
+	pstmt->stmt_location = PG_ARGISNULL(1) ? -1 : 0;
+	ProcessUtility(pstmt,
+				   PG_ARGISNULL(1) ? statement : text_to_cstring(PG_GETARG_TEXT_PP(1)),
+				   UTILITY_TREE_ARG PROCESS_UTILITY_QUERY, NULL, NULL,
+				   None_Receiver, NULL);
+	PG_RETURN_VOID();
 }

@@ -34,6 +34,9 @@ const statements = [
   `/* a /* nested */ */ create extension if not exists -- "x"\n "${long}"; ALTER EXTENSION "${long}" UPDATE`,
   `CREATE EXTENSION U&"a\\0041${long}" SCHEMA "q""r"; CREATE EXTENSION U&"!0041${long}" UESCAPE '!'`,
   `SELECT $$ CREATE EXTENSION "${long}" $$; CREATE EXTENSION "${long.slice(0, 60)}""é😀"; CREATE EXTENSION ${'x'.repeat(70)}`,
+  `DROP EXTENSION IF EXISTS a, "${long}", U&"${long}??+01f600" UESCAPE '?' CASCADE; COMMENT ON EXTENSION "${long}" IS ''`,
+  `ALTER FUNCTION f(a('it''s', E'\\''), b($a$"$a$)) NO DEPENDS ON EXTENSION "${long}"; ALTER EXTENSION "${long}" ADD TABLE t`,
+  `ALTER TRIGGER a ON extension DEPENDS ON EXTENSION "${long}" -- b\n; CREATE LANGUAGE U&"\\D83D\\DE00${long}"`,
 ]
 
 /** Of names and answers the first byte says which grammar or request, as parsers.c has it. */
@@ -104,7 +107,7 @@ function buildModule(clang: string, directory: TemporaryDirectory, includedir: s
   const module = join(directory.path, 'fuzz.so')
   const resources = execFileSync(clang, ['-print-resource-dir'], { encoding: 'utf8' }).trim()
   const machine = execFileSync('uname', ['-m'], { encoding: 'utf8' }).trim()
-  const sources = ['names', 'message', 'answer_json', 'statement_name'].map((name) =>
+  const sources = ['names', 'message', 'answer_json', 'statement_name', 'name_reader'].map((name) =>
     packagePath(`pgext/src/${name}.c`),
   )
   execFileSync(

@@ -1,6 +1,5 @@
 // The parsers in C are held to the same corpus as those in TypeScript. They run as SQL functions of a test-only module.
-import { execFileSync } from 'node:child_process'
-import { cpSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import test from 'ava'
@@ -8,6 +7,7 @@ import { packagePath } from '../../src/adapters/package-root.ts'
 import { type Cluster, type Session, startCluster } from '../helpers/cluster.ts'
 import { makePrivateInstallation } from '../helpers/private-installation.ts'
 import { makeTemporaryDirectory } from '../helpers/temporary-directory.ts'
+import { loadTestModule } from './helpers/test-module.ts'
 
 type NameCase = { kind: string; text: string; valid: boolean; short?: string; note?: string }
 /** The line is `line`, or `hex`; `@` in it stands for `fill` times the `filler`. */
@@ -28,15 +28,9 @@ let session: Session
 
 test.before(async () => {
   const installation = await makePrivateInstallation(directory.make('postgresql'))
-  const sources = join(directory.path, 'pgext')
-  cpSync(packagePath('pgext'), sources, { recursive: true, filter: (file) => !/\.(o|so)$/.test(file) })
-  execFileSync('make', ['--silent', '-C', join(sources, 'test'), `PG_CONFIG=${installation.path}`], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
   cluster = await startCluster(directory, installation)
   session = await cluster.connect()
-  const functions = readFileSync(join(sources, 'test', 'functions.sql'), 'utf8')
-  await session.query(functions.replaceAll(':module', `'${join(sources, 'test', 'pginstall_test.so')}'`))
+  await loadTestModule(session, installation, directory.path)
 })
 
 test.after.always(async () => {

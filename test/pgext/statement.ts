@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import test from 'ava'
+import type pg from 'pg'
 import { packagePath } from '../../src/adapters/package-root.ts'
 import { answers, type Scene, setScene } from './helpers/scripted-sidecar.ts'
+import { loadTestModule } from './helpers/test-module.ts'
 
 const long = `a-host-with-a-name-of-its-own.example/${'a-long-segment-'.repeat(4)}x/prefix`
 /** What a refusing sidecar is asked and answers: enough where only the request matters. */
@@ -28,6 +30,12 @@ test.serial('a name that the parser cuts is read whole from the statement', asyn
     `SELECT 1; SELECT '"'; CREATE EXTENSION "${long}"; SELECT 2`,
     `DO $$ BEGIN ${body}; END $$`,
     `DO $$ BEGIN CREATE EXTENSION "${long}"; END $$`,
+    `CREATE FUNCTION pg_temp.create_it() RETURNS void LANGUAGE sql AS $$ SELECT 1; CREATE EXTENSION "${long}" $$;
+     SELECT pg_temp.create_it()`,
+    `CREATE EXTENSION U&"${long.replace('.', '\\002E').replaceAll('/', '\\+00002f')}" VERSION '1'`,
+    `CREATE EXTENSION u&"${long.replace('prefix', '!0070refix')}" UESCAPE /* not '?' */ '!'`,
+    `SET standard_conforming_strings = off; CREATE EXTENSION U&"${long.replace('.', '!002e')}" UESCAPE '!'`,
+    `CREATE OR REPLACE TRUSTED LANGUAGE "${long}"`,
   ]
   for (const statement of statements) t.is((await errorOf(statement))?.code, 'PI001', statement)
   await t.throwsAsync(client.query({ name: 'prepared', text: statements[0] as string }), { message: 'refused' })
@@ -52,14 +60,64 @@ test.serial('a short name cut out of a longer one is not asked for', async (t) =
   t.is(scene.sidecar.requests.length, 2)
 })
 
-test.serial('a name that cannot be read whole is refused', async (t) => {
+test.serial('a name that is cut is told of once, by the parser', async (t) => {
+  const { errorOf, notices } = await scene.cluster.connect()
+  const before = scene.cluster.log()
+  await errorOf(`SET log_min_messages = notice; CREATE EXTENSION "${long}"`)
+  t.is(notices.filter((notice) => notice.includes('will be truncated')).length, 1, notices.join('\n'))
+  // Parsed before SET, run after it.
+  t.notRegex(scene.cluster.log().slice(before.length), /will be truncated/)
+})
+
+test.serial('a name that is read again may have any character, and over 150 bytes are refused', async (t) => {
   const { errorOf } = await scene.cluster.connect()
-  const error = await errorOf(`CREATE EXTENSION U&"${long}"`)
-  t.is(error?.code, '42622')
-  t.regex(error?.hint ?? '', /plain double quotes/)
+  const cases: [string, string][] = [
+    [`"${long}""/é"`, `${long}"/é`],
+    [`U&"${long}\\0022/\\\\\\00e9\\D83D\\DE00"`, `${long}"/\\é😀`],
+    [`U&"${long}??+01F600/x" UESCAPE '?'`, `${long}?+01F600/x`],
+  ]
+  for (const [written, name] of cases) {
+    const error = await errorOf(`CREATE EXTENSION ${written}`)
+    t.is(error?.code, '42602')
+    t.is(error?.message, `invalid extension full name: "${name}"`)
+  }
   t.is((await errorOf(`CREATE EXTENSION "${long.padEnd(151, 'x')}"`))?.code, '42622')
-  t.is((await errorOf(`CREATE EXTENSION U&"x.example/short"`))?.code, 'PI001')
-  t.is(scene.sidecar.requests.length, 1)
+  t.deepEqual(scene.sidecar.requests, [])
+})
+
+test.serial('a name that cannot be read whole is refused', async (t) => {
+  const session = await scene.cluster.connect()
+  await loadTestModule(session, scene.installation, scene.directory.path)
+  const run = (statement: string, shown: string | null) =>
+    session.client.query('SELECT test_run_statement($1, $2)', [statement, shown])
+  const cases: [string, (string | null)[]][] = [
+    [
+      `CREATE EXTENSION "${long}"`,
+      [
+        'CREATE EXTENSION',
+        `CREATE EXTENSION "${long.replace('-host-', '-hose-')}"`,
+        `CREATE EXTENSION "${long}", prefix`,
+        `CREATE EXTENSION U&"${long}\\00"`,
+        `CREATE EXTENSION U&"${long}" UESCAPE`,
+        `SELECT 'CREATE EXTENSION "${long}"'`,
+      ],
+    ],
+    [`CREATE EXTENSION IF NOT EXISTS "${long}"`, [`CREATE EXTENSION "${long}"`]],
+  ]
+  for (const [statement, texts] of cases) {
+    for (const text of [null, '', 'SELECT 1', ...texts]) {
+      const error = await t.throwsAsync<pg.DatabaseError>(run(statement, text), undefined, `${statement} in ${text}`)
+      t.is(error?.code, '42622', `${statement} in ${text}: ${error?.message}`)
+      t.truthy(error?.hint)
+    }
+  }
+  t.deepEqual(scene.sidecar.requests, [])
+  // Where it is there, it is read; and where nothing is cut, nobody needs it.
+  await t.throwsAsync(run(`CREATE EXTENSION "${long}"`, `  CREATE EXTENSION "${long}"; SELECT 1`), {
+    message: 'refused',
+  })
+  await t.throwsAsync(run('CREATE EXTENSION "x.example/short"', null), { message: 'refused' })
+  t.is(scene.sidecar.requests.length, 2)
 })
 
 test.serial('names and versions that break the grammar are refused, each with the rule', async (t) => {

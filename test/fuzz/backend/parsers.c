@@ -276,35 +276,35 @@ with_doubled_quotes(const char *name)
 }
 
 /*
- * A full name stands in the text as it was given back, and PostgreSQL's parser
- * would make of it what it has made of the statement.
+ * Whatever PostgreSQL's parser has taken for a name can be read again, and it
+ * would make the same of it. Without escapes it stands so in the text.
  */
 static void
-check_statement(const RawStmt *raw, const char *text)
+check_statement(RawStmt *raw, const char *text)
 {
 	PlannedStmt *pstmt = makeNode(PlannedStmt);
-	const char *seen;
-	char	   *name;
-	char	   *cut;
+	List	   *places = extension_name_places(raw->stmt);
+	List	   *names;
+	ListCell   *place;
+	ListCell   *name;
 
-	if (IsA(raw->stmt, CreateExtensionStmt))
-		seen = ((CreateExtensionStmt *) raw->stmt)->extname;
-	else if (IsA(raw->stmt, AlterExtensionStmt))
-		seen = ((AlterExtensionStmt *) raw->stmt)->extname;
-	else
-		return;
 	pstmt->commandType = CMD_UTILITY;
 	pstmt->utilityStmt = raw->stmt;
 	pstmt->stmt_location = raw->stmt_location;
 	pstmt->stmt_len = raw->stmt_len;
-	name = whole_extension_name(pstmt, text);
-	if (name == NULL || !is_full_name(name))
-		return;
-	cut = pstrdup(name);
-	truncate_identifier(cut, strlen(cut), false);
-	PROMISE(strcmp(cut, seen) == 0);
-	PROMISE(strcmp(name, seen) == 0 ||
-			strstr(text, with_doubled_quotes(name)) != NULL);
+	names = whole_extension_names(pstmt, text);
+	PROMISE(list_length(names) == list_length(places));
+	forboth(place, places, name, names)
+	{
+		const char *seen = *(char **) lfirst(place);
+		char	   *cut = pstrdup(lfirst(name));
+
+		truncate_identifier(cut, strlen(cut), false);
+		PROMISE(strcmp(cut, seen) == 0);
+		PROMISE(strcmp(lfirst(name), seen) == 0 || !is_full_name(lfirst(name)) ||
+				strstr(text, "U&\"") != NULL || strstr(text, "u&\"") != NULL ||
+				strstr(text, with_doubled_quotes(lfirst(name))) != NULL);
+	}
 }
 
 static int
