@@ -4,6 +4,8 @@
  *
  *	CREATE EXTENSION			asked of the sidecar, unless PostgreSQL itself has it
  *	ALTER EXTENSION UPDATE		asked of the sidecar, if it came through us
+ *	ALTER EXTENSION, others		full names of installed extensions made short,
+ *	DROP, COMMENT, DEPENDS ON	where a statement has them
  *	CREATE FUNCTION, LOAD		in a script of ours: the module's unique name
  *	LOAD						of a module of ours that is missing: asked of the sidecar
  */
@@ -47,6 +49,13 @@ process_utility(UTILITY_PARAMS)
 		case T_AlterExtensionStmt:
 			update_extension(UTILITY_ARGS);
 			return;
+		case T_AlterExtensionContentsStmt:
+		case T_AlterObjectSchemaStmt:
+		case T_AlterObjectDependsStmt:
+		case T_CommentStmt:
+		case T_DropStmt:
+			pstmt = with_short_names(pstmt, queryString);
+			break;
 		case T_CreateFunctionStmt:
 			pstmt = rewrite_script_statement(pstmt);
 			break;

@@ -14,4 +14,8 @@ extern void chain_utility(UTILITY_PARAMS);
 extern void create_extension(UTILITY_PARAMS);
 extern void update_extension(UTILITY_PARAMS);
 
+/* installed_names.c */
+extern PlannedStmt *with_short_names(PlannedStmt *pstmt,
+									 const char *query_string);
+
 #endif							/* PGINSTALL_PROCESS_UTILITY_H */

@@ -103,6 +103,9 @@ test.serial('a name that cannot be read whole is refused', async (t) => {
       ],
     ],
     [`CREATE EXTENSION IF NOT EXISTS "${long}"`, [`CREATE EXTENSION "${long}"`]],
+    [`DROP EXTENSION prefix, "${long}"`, [`DROP EXTENSION "${long}"`, `DROP EXTENSION "${long}", prefix`]],
+    [`COMMENT ON EXTENSION "${long}" IS NULL`, [`COMMENT ON TABLE "${long}" IS NULL`]],
+    [`ALTER INDEX i DEPENDS ON EXTENSION "${long}"`, [`ALTER INDEX i DEPENDS ON EXTENSION "${long}" x`, ';']],
   ]
   for (const [statement, texts] of cases) {
     for (const text of [null, '', 'SELECT 1', ...texts]) {
