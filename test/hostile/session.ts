@@ -137,6 +137,29 @@ test.serial('the record is nobody’s but ours, whoever owns the database', asyn
   t.deepEqual(await scene.session.query(installed), recorded)
 })
 
+test.serial('parallel workers', async (t) => {
+  const scene = await setScene(t, stage)
+  const { query, errorOf } = await owner(scene, 'worker')
+  const asked = scene.repository.requests.length
+  // PARALLEL SAFE is what its owner says of it.
+  await query(`
+    CREATE FUNCTION evil(name text) RETURNS text LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN
+      EXECUTE format('CREATE EXTENSION %I', name); RETURN name; END $$;
+    SET force_parallel_mode = on`)
+  for (const name of ['good', good, 'hstore']) {
+    const error = await errorOf(`SELECT evil('${name}')`)
+    t.is(error?.code, '25000', error?.message)
+    t.regex(error?.message ?? '', /cannot execute CREATE EXTENSION during a parallel operation/)
+  }
+  t.is(scene.repository.requests.length, asked)
+  // A superuser's settings go along to workers that work for somebody else.
+  await scene.session.query(`SET pginstall.timeout = '1min'; SET force_parallel_mode = on; SET ROLE worker`)
+  t.deepEqual(await scene.session.query(`SELECT current_setting('pginstall.timeout') AS timeout`), [
+    { timeout: '1min' },
+  ])
+  await scene.session.query('RESET ALL; RESET ROLE; CREATE EXTENSION good; CREATE EXTENSION hstore')
+})
+
 test.serial('the connection of a replica', async (t) => {
   const scene = await setScene(t, stage)
   await owner(scene, 'replica')
