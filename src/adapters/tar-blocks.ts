@@ -14,6 +14,8 @@ export const maxUnpackedBytes = 4 * 1024 ** 3
 export const maxRatio = 250
 /** What is let through before the ratio counts, bytes: a small archive may well be mostly padding. */
 const ratioFloorBytes = 16 * 1024 ** 2
+/** What may follow the end marker, zeros all of it, bytes: to look at gigabytes of them takes a minute. */
+const maxFillBytes = 1024 ** 2
 const gzipHeaderBytes = 10
 const gzipTrailerBytes = 8
 
@@ -68,6 +70,8 @@ export async function* gunzipOne(path: string, signal: AbortSignal): AsyncGenera
     throw unsound('its checksum does not hold')
   }
 }
+
+const zeros = Buffer.alloc(blockBytes)
 
 export type TarEntry = {
   path: string
@@ -179,9 +183,11 @@ class ByteReader {
     return Buffer.concat(parts)
   }
 
-  /** Reads to the end, which also has the gzip frame checked to its end. */
+  /** Reads to the end, which also has the gzip frame checked to its end. Programs fill up their last record with zeros. */
   async expectZeros(): Promise<void> {
-    while (await this.#fill()) {
+    for (let left = maxFillBytes; await this.#fill(); ) {
+      left -= this.#chunk.length
+      if (left < 0) throw tooLarge(`it has more than ${maxFillBytes} bytes after its end marker`)
       if (!isZero(this.#chunk)) throw unsound('it has bytes after its end marker')
       this.#chunk = Buffer.alloc(0)
     }
@@ -198,7 +204,11 @@ class ByteReader {
 }
 
 function isZero(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0)
+  for (let at = 0; at < bytes.length; at += blockBytes) {
+    const piece = bytes.subarray(at, at + blockBytes)
+    if (!piece.equals(zeros.subarray(0, piece.length))) return false
+  }
+  return true
 }
 
 export function unsound(fault: string, cause?: unknown): PginstallError {

@@ -1,5 +1,6 @@
 // Archives that an attacker would upload, or put in a mirror. Each must be refused, each for its own reason.
-import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { truncateSync } from 'node:fs'
+import { constants, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import test from 'ava'
 import { readArchive } from '../../src/adapters/archive-reader.ts'
 import { PginstallError } from '../../src/model/errors.ts'
@@ -232,13 +233,77 @@ test.serial(
 )
 
 // Bombs
-test.serial(
-  'zeros that unpack to a thousand times their size',
-  refused,
-  gzipSync(Buffer.concat([body, Buffer.alloc(64 * 1024 ** 2)])),
-  '54000',
+const swollen = [...soundFiles, { path: 'thing/zeros', kind: 'data' as const, content: Buffer.alloc(64 * 1024 ** 2) }]
+entries(
+  'a file of zeros that unpacks to a thousand times its size',
+  [{ path: 'manifest.json', content: writeManifest(manifestOf(swollen)) }, ...swollen],
   /times its size/,
+  '54000',
 )
+/** What would take minutes to write: one piece, `times` in a row, in a single gzip member without a sound end. */
+function repeated(before: Buffer, piece: Buffer, times: number): Buffer {
+  const flushed = (bytes: Buffer) => deflateRawSync(bytes, { finishFlush: constants.Z_FULL_FLUSH })
+  const parts = [Buffer.from('1f8b0800000000000003', 'hex'), flushed(before)]
+  return Buffer.concat([
+    ...parts,
+    ...Array<Buffer>(times).fill(flushed(piece)),
+    Buffer.from('0300' + '0'.repeat(16), 'hex'),
+  ])
+}
+const mebibyte = Buffer.alloc(1024 ** 2)
+const tenGigabytes = 10_000
+test.serial(
+  '10 GB of zeros behind the end',
+  refused,
+  repeated(Buffer.concat([body, endOfArchive]), mebibyte, tenGigabytes),
+  '54000',
+  /bytes after its end marker/,
+)
+test.serial(
+  '10 GB of zeros in a file',
+  refused,
+  repeated(tarEntry({ path: 'manifest.json', content: '', size: 8 ** 11 - 1 }), mebibyte, tenGigabytes),
+  '54000',
+  /manifest\.json has more than/,
+)
+test.serial('a file of more than a gigabyte', async (t) => {
+  const path = writeArchive(directory, sound)
+  truncateSync(path, 1024 ** 3 + 1)
+  const error = await t.throwsAsync(readArchive(path, { signal: AbortSignal.timeout(60_000) }))
+  t.regex(error?.message ?? '', /it has more than 1073741824 bytes/)
+})
+const thousand = Buffer.concat(Array.from({ length: 1000 }, () => tarEntry({ path: 'thing/x', content: '' })))
+test.serial('10,000,000 entries', refused, repeated(body, thousand, 10_000), 'PI003', notInManifest)
+lying(
+  'a manifest of 100,000 files',
+  (manifest) => ({
+    ...manifest,
+    files: manifest.files.concat(
+      Array.from({ length: 100_000 }, (_, n) => ({
+        path: `thing/${n}`,
+        kind: 'data' as const,
+        size: 0,
+        sha256: '0'.repeat(64),
+      })),
+    ),
+  }),
+  /malformed manifest/,
+  '42601',
+)
+entries(
+  'a pax header of 64 MiB',
+  [
+    manifestEntry,
+    { path: 'x', type: 'x', content: pax('comment=').padEnd(64 * 1024 ** 2, 'x') },
+    ...soundEntries.slice(1),
+  ],
+  /ExtendedHeader/,
+)
+const nested = Array.from({ length: 20 }).reduce<Buffer>((inner) => gzipSync(inner), sound)
+test.serial('gzip in gzip, twenty times', refused, nested, 'PI003', /tar header|cut short/)
+test.serial('reading none of them took much memory', (t) => {
+  t.true(process.resourceUsage().maxRSS < 4 * 1024 ** 2)
+})
 entries(
   'a manifest of 17 MiB',
   [{ path: 'manifest.json', content: Buffer.alloc(17 * 1024 ** 2, ' ') }],
