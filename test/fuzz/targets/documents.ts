@@ -77,7 +77,7 @@ function change(document: unknown, list: Changes): string {
     changed = changed.replace(/"[^"]*"|[0-9]+|null|true|false/g, (old) => {
       if (place++ !== at % count) return old
       return inside && old.startsWith('"')
-        ? `${old.slice(0, -1)}${JSON.stringify(String(value)).slice(1)}`
+        ? `${old.slice(0, -1)}${JSON.stringify(typeof value === 'string' ? value : JSON.stringify(value)).slice(1)}`
         : JSON.stringify(value)
     })
   }
