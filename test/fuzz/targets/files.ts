@@ -108,32 +108,35 @@ function withPlace(
   return { ...control, directory, trusted, ...(modulePathname === null ? {} : { modulePathname }) }
 }
 
-const settingsCase = fc.record({
-  loose: fc.oneof(
-    loose,
-    fc
-      .array(
-        fc.tuple(
-          fc.constantFrom(
-            'listen_port',
-            'user',
-            'Role',
-            'uri',
-            'constructor',
-            '__proto__',
-            'repositories',
-            'stall_timeout',
-            'unsigned',
-          ),
-          gap,
-          fc.oneof(
-            word,
-            fc.tuple(fc.nat(), word).map(([n, unit]) => formatConfValue(n + unit.replaceAll('\0', ''))),
-          ),
+/** Enough for a repository, or a grant, to be read at all. */
+const sound = fc.constantFrom('', "uri = 'https://a.b/'\n", "role = r\nextensions = 'a.b/*'\n")
+const looseSettings = fc.oneof(
+  loose,
+  fc
+    .array(
+      fc.tuple(
+        fc.constantFrom(
+          'listen_port',
+          'user',
+          'Role',
+          'uri',
+          'constructor',
+          '__proto__',
+          'repositories',
+          'stall_timeout',
+          'unsigned',
         ),
-      )
-      .map((lines) => lines.map((parts) => parts.join('')).join('\n')),
-  ),
+        gap,
+        fc.oneof(
+          word,
+          fc.tuple(fc.nat(), word).map(([n, unit]) => formatConfValue(n + unit.replaceAll('\0', ''))),
+        ),
+      ),
+    )
+    .map((lines) => lines.map((parts) => parts.join('')).join('\n')),
+)
+const settingsCase = fc.record({
+  loose: fc.tuple(sound, looseSettings).map((parts) => parts.join('')),
   user: value,
 })
 
@@ -148,7 +151,7 @@ export const settings = property('settings', settingsCase, async ({ loose, user 
     for (const grant of taken(() => readGrants([directory])) ?? [])
       checkMembers(grant, ['extensions', 'role', 'trusted'])
     for (const record of taken(() => readRepositories([directory], ['x'])) ?? [])
-      checkMembers(record, ['keys', 'name', 'unsigned', 'uri'])
+      checkMembers(record, ['caFile', 'fallback', 'keys', 'name', 'proxy', 'unsigned', 'uri'])
     const names = Object.keys(readSettings([directory]))
     writeFileSync(join(directory, 'pginstall.conf'), loose)
     const before = taken(() => readSettings([directory]))
