@@ -22,6 +22,8 @@ export type PrivateClusterOptions = {
   bindir: string
   /** Whom PostgreSQL runs as; needed by root, whom it refuses. */
   owner?: UserIds
+  /** More settings of the server. */
+  settings?: Record<string, string>
   signal: AbortSignal
 }
 
@@ -156,14 +158,14 @@ async function spawnPostgres(
   data: string,
   socketDirectory: string,
   log: string,
-  { bindir, owner }: PrivateClusterOptions,
+  { bindir, owner, settings: more = {} }: PrivateClusterOptions,
 ): Promise<Postmaster> {
   // Root must not be led elsewhere by a link that the owner of the directory has put there.
   const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW
   const handle = await open(log, flags, 0o600)
   try {
     const logStart = (await handle.stat()).size
-    const given = Object.entries({ ...settings, unix_socket_directories: quoteListItem(socketDirectory) })
+    const given = Object.entries({ ...settings, ...more, unix_socket_directories: quoteListItem(socketDirectory) })
     const args = ['-D', data, ...given.flatMap(([name, value]) => ['-c', `${name}=${value}`])]
     // A session of its own: Ctrl-C at our terminal is for us, who then stop it in order.
     const child = spawn(join(bindir, 'postgres'), args, {

@@ -34,3 +34,14 @@ export function dropRoot(user: string): void {
   process.setgid?.(gid)
   process.setuid?.(uid)
 }
+
+/** Does something as another user would, when we are root; else as who we are. Nothing else of this process may run meanwhile. */
+export async function inNameOf<T>(uid: number, work: () => Promise<T>): Promise<T> {
+  if (process.getuid?.() !== 0) return work()
+  process.seteuid?.(uid)
+  try {
+    return await work()
+  } finally {
+    process.seteuid?.(0)
+  }
+}

@@ -8,6 +8,7 @@ import { addDoctorCommand } from './commands/doctor.ts'
 import { addInfoCommand } from './commands/info.ts'
 import { addInstallCommand } from './commands/install.ts'
 import { addOutdatedCommand } from './commands/outdated.ts'
+import { addPreloadCommand } from './commands/preload.ts'
 import { addRemoveCommand } from './commands/remove.ts'
 import { addSearchCommand } from './commands/search.ts'
 import { addServerCommand } from './commands/server.ts'
@@ -39,6 +40,7 @@ export function createProgram(context: CliContext): Command {
   addUploadCommand(program, context)
   addServerCommand(program, context)
   addSetupCommand(program, context)
+  addPreloadCommand(program, context)
   addSidecarCommand(program, context)
   addConfigCommand(program, context)
   addCompletionCommand(program, context)

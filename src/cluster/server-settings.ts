@@ -154,6 +154,11 @@ async function overrides(session: Session, name: SettingName): Promise<{ place: 
   }))
 }
 
+/** Makes changes that need no proof by a new session. */
+export function change(cluster: Cluster, role: Role, changes: Change[]): Promise<void> {
+  return withSession(cluster, { role, preload: false }, (session) => apply(session, changes))
+}
+
 async function apply(session: Session, changes: Change[]): Promise<void> {
   for (const { name, value } of changes) {
     const items = typeof value === 'string' ? [value] : value

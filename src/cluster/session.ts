@@ -1,5 +1,6 @@
 // Sessions of a cluster's superuser, over its unix socket: as root, in the name of the server's OS user, whom "peer" lets in.
 import type { Client, QueryResultRow } from 'pg'
+import { inNameOf } from '../adapters/privileges.ts'
 import { describeCause, PginstallError } from '../model/errors.ts'
 import type { Cluster } from './locate.ts'
 
@@ -64,6 +65,7 @@ async function connect(cluster: Cluster, { role, database = 'postgres', preload 
   })
   client.on('error', () => undefined)
   try {
+    // The peer's user is that of the moment of connect(2).
     await inNameOf(owner.uid, () => client.connect())
     return client
   } catch (cause) {
@@ -73,17 +75,6 @@ async function connect(cluster: Cluster, { role, database = 'postgres', preload 
       hint: 'A superuser must be let in at the unix socket: by "peer" in pg_hba.conf, or by a password in ~/.pgpass; --role names another than that of the OS user.',
       cause,
     })
-  }
-}
-
-/** The peer's user is that of the moment of connect(2). Nothing else of this process may run meanwhile. */
-async function inNameOf<T>(uid: number, work: () => Promise<T>): Promise<T> {
-  if (process.getuid?.() !== 0) return work()
-  process.seteuid?.(uid)
-  try {
-    return await work()
-  } finally {
-    process.seteuid?.(0)
   }
 }
 

@@ -77,11 +77,11 @@ export async function remarksOnSetup(options: SetupOptions): Promise<string[]> {
 }
 
 /** @throws PginstallError insufficient_privilege */
-export function requireRights(cluster: Cluster): void {
+export function requireRights(cluster: Cluster, what = 'set-up'): void {
   const uid = process.getuid?.()
   if (uid === 0 || uid === cluster.owner.uid) return
-  throw new PginstallError('insufficient_privilege', 'set-up must be run as root', {
-    detail: 'It writes into the PostgreSQL installation and speaks to the server in the name of its OS user.',
+  throw new PginstallError('insufficient_privilege', `${what} must be run as root`, {
+    detail: 'It writes where others must not, and speaks to the server in the name of its OS user.',
   })
 }
 

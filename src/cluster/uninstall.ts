@@ -12,7 +12,7 @@ import { disable, findUsers, type Role, readServerSettings } from './server-sett
 import { hasTemplate, hasUmbrella, stopService, stopUmbrella, type UnitOptions, unitFiles } from './service-unit.ts'
 import { planServiceUserRemoval } from './service-user.ts'
 import { withSession } from './session.ts'
-import { changesForUninstall, libraryName } from './setting-values.ts'
+import { changesForUninstall, libraryName, splitLibraries } from './setting-values.ts'
 import { describeChanges, requireRights, sidecarUser } from './setup.ts'
 import { isManaged, planUnitRemoval } from './systemd.ts'
 
@@ -138,10 +138,14 @@ async function requireNoDependents(cluster: Cluster, role: Role, libraryDirector
     )
     if (rows.length > 0) dependents.push(`Database "${database}": ${rows.map(({ name }) => name).join(', ')}.`)
   }
+  const preloaded = splitLibraries((await readServerSettings(cluster, role)).shared_preload_libraries?.value ?? '')
+  const needed = preloaded.filter((library) => modules.includes(library))
+  if (needed.length > 0)
+    dependents.push(`shared_preload_libraries: ${needed.join(', ')}, without which no server starts.`)
   if (dependents.length === 0) return
   throw new PginstallError('dependent_objects_still_exist', 'databases still have extensions that came by pginstall', {
     detail: dependents.join('\n'),
-    hint: 'Drop them with DROP EXTENSION, "pginstall" last, and type the same again.',
+    hint: 'Drop them with DROP EXTENSION, "pginstall" last, take modules out with "pginstall preload remove", and type the same again.',
   })
 }
 
