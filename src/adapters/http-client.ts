@@ -93,7 +93,9 @@ async function attempt(options: TransferOptions): Promise<TransferResult> {
     options.signal?.throwIfAborted()
     if (!(cause instanceof TransferError)) throw cause
     if (options.sink !== undefined && cause.code === 'PGI_FILE') throw systemError(cause)
-    throw new PginstallError('io_error', `could not transfer ${options.url}: ${describeCause(cause)}`, { cause })
+    // What is too large comes from a server that is up: nobody else stands in for it.
+    const condition = cause.code === 'PGI_TOO_LARGE' ? 'program_limit_exceeded' : 'io_error'
+    throw new PginstallError(condition, `could not transfer ${options.url}: ${describeCause(cause)}`, { cause })
   }
 }
 

@@ -42,8 +42,11 @@ export type IndexedArchive = {
 
 /** Where a repository has its index and archives, below its URI. */
 export const topIndexPath = 'index/current.json'
-/** Longest signed file that is taken, bytes. */
-export const maxTopIndexBytes = 64 * 1024 * 1024
+/**
+ * Longest signed file that is taken, bytes. It is parsed as a whole: 80,000 names fit, and take 100 MB for half a second;
+ * 64 MiB took 700 MB for four.
+ */
+export const maxTopIndexBytes = 8 * 1024 * 1024
 /** Longest file of one short name that is taken, bytes. */
 export const maxNameIndexBytes = 4 * 1024 * 1024
 /** How long one file of an index may take to come: a repository that drips holds nobody up. */

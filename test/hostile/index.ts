@@ -1,7 +1,8 @@
 // Repositories that lie in their index: replays, clocks, split views, names of others. Each is refused, and nothing of it stays.
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { type NameIndex, nameIndexPath, topIndexPath } from '../../src/model/index.ts'
+import { maxTopIndexBytes, type NameIndex, nameIndexPath, topIndexPath } from '../../src/model/index.ts'
 import { openUnsignedIndex } from '../../src/model/signature.ts'
 import { writeSettings } from '../helpers/command.ts'
 import { setScene } from '../helpers/scene.ts'
@@ -141,6 +142,30 @@ for (const [title, amend, expected] of [
     await fails('CREATE EXTENSION victim', expected)
   })
 }
+
+test.serial(
+  'an index as large as may be keeps nobody out, and a larger one is refused, by a sidecar that lives',
+  async (t) => {
+    const { repository, fails, session } = await setScene(t, stage)
+    await repository.add(archives.victim as string)
+    const publishWith = (count: number) =>
+      repository.publish({
+        amend: (top) => {
+          const more = Array.from({ length: count }, (_, n) => [`n${n.toString(36)}`, n.toString(16).padStart(64, 'a')])
+          return { ...top, names: { ...top.names, ...Object.fromEntries(more) } }
+        },
+      })
+    publishWith(80_000)
+    t.true(String(repository.files.get(topIndexPath)).length > 0.9 * maxTopIndexBytes)
+    await session.query('CREATE EXTENSION victim')
+    publishWith(100_000)
+    await fails('CREATE EXTENSION nosuch', { code: '54000', message: /response .*is larger than 8388608 bytes/ })
+    publishWith(0)
+    await fails('CREATE EXTENSION nosuch', { code: '42704', message: /not available/ })
+    const peak = /VmHWM:\s*([0-9]+) kB/.exec(readFileSync(`/proc/${stage.sidecar.pid}/status`, 'utf8'))?.[1]
+    t.true(Number(peak) < 400_000, `${peak} kB`)
+  },
+)
 
 type Extension = NameIndex['extensions'][number]
 
