@@ -49,14 +49,14 @@ update_extension(UTILITY_PARAMS)
 	}
 	name = checked_extension_name(pstmt, queryString);
 
+	installed = installed_extensions();
+	present = find_installed(installed, short_name_of(name));
+
 	/* the statement may stand in a cached plan: only a copy is changed */
 	pstmt = copyObject(pstmt);
 	stmt = castNode(AlterExtensionStmt, pstmt->utilityStmt);
 	if (is_full_name(name))
-		stmt->extname = pstrdup(short_name_of(name));
-
-	installed = installed_extensions();
-	present = find_installed(installed, stmt->extname);
+		stmt->extname = pstrdup(present ? present->name : name);
 	if (!is_installed(name, installed) || present->full_name == NULL)
 	{
 		chain_utility(UTILITY_ARGS);

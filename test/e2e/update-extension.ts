@@ -49,7 +49,7 @@ test.serial('another provider, one that is not there, and a version that nobody 
   t.regex(other?.detail ?? '', /"git\.example\/deep\/answer" is installed/)
   t.is(
     (await errorOf('ALTER EXTENSION "git.example/deep/question" UPDATE'))?.message,
-    'extension "question" does not exist',
+    'extension "git.example/deep/question" does not exist',
   )
   t.is((await errorOf(`ALTER EXTENSION answer UPDATE TO '9'`))?.code, '42704')
   t.is((await errorOf(`ALTER EXTENSION answer UPDATE TO '../9'`))?.code, '42602')
