@@ -93,7 +93,7 @@ test('what is there in another version or of another provider is not what was as
   const [removed] = json('remove', 'git.example/b/pear')
   t.like(removed, {
     outcome: 'failed',
-    error: { sqlstate: '42704', detail: 'There is "pear" from "git.example/a/pear".' },
+    error: { sqlstate: '42710', detail: '"git.example/a/pear" is installed, not "git.example/b/pear".' },
   })
 })
 

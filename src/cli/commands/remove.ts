@@ -1,7 +1,7 @@
 // pginstall remove: DROP EXTENSION from a shell. What the store has of it stays, for other databases.
 import type { Command } from 'commander'
 import type { ConnectionOptions } from '../../adapters/connection.ts'
-import { type DatabaseExtension, listExtensions } from '../../adapters/database-extensions.ts'
+import { listExtensions } from '../../adapters/database-extensions.ts'
 import { PginstallError } from '../../model/errors.ts'
 import { type ExtensionSpec, quoteIdentifier } from '../../model/extension-spec.ts'
 import { namedOf, reportBatch, runBatch } from '../batch.ts'
@@ -28,9 +28,11 @@ async function remove(context: CliContext, extensions: string[], options: Option
   const outcomes = await withSession(context, options, (session) =>
     runBatch<Done>(context, session, extensions, async (spec) => {
       const before = await listExtensions(session)
-      const found = findInstalled(spec, before)
+      refuseVersion(spec)
+      const found = before.find((extension) => extension.name === spec.name.short)
       if (found === undefined) return { outcome: 'absent', extensions: [] }
-      await session.execute(`DROP EXTENSION ${quoteIdentifier(found.name)}${options.cascade ? ' CASCADE' : ''}`)
+      // Whether the provider is the one named is for the server to say: DROP EXTENSION takes full names.
+      await session.execute(`DROP EXTENSION ${quoteIdentifier(spec.text)}${options.cascade ? ' CASCADE' : ''}`)
       const left = new Set((await listExtensions(session)).map(({ name }) => name))
       const beside = before.filter((extension) => extension !== found && !left.has(extension.name))
       return { outcome: 'removed', extensions: [found, ...beside].map(namedOf) }
@@ -39,24 +41,7 @@ async function remove(context: CliContext, extensions: string[], options: Option
   reportBatch(context, outcomes, { removed: 'removed', absent: 'not there' }, options.json ?? false)
 }
 
-/** A full name must be the provider's: another's extension of the same short name is not what was meant. */
-function findInstalled(
-  { text, name, version }: ExtensionSpec,
-  all: DatabaseExtension[],
-): DatabaseExtension | undefined {
-  if (version !== undefined) {
-    throw new PginstallError(
-      'invalid_parameter_value',
-      `an extension is removed without a version: "${text}=${version}"`,
-    )
-  }
-  const found = all.find((extension) => extension.name === name.short)
-  if (found === undefined || name.kind === 'short' || found.full_name === name.full) return found
-  throw new PginstallError('undefined_extension', `extension "${name.full}" is not installed`, {
-    detail:
-      found.full_name === null
-        ? `There is "${name.short}", which did not come through pginstall.`
-        : `There is "${name.short}" from "${found.full_name}".`,
-    hint: `To drop that one, give its name: pginstall remove ${found.full_name ?? name.short}`,
-  })
+function refuseVersion({ text, version }: ExtensionSpec): void {
+  if (version === undefined) return
+  throw new PginstallError('invalid_parameter_value', `an extension is removed without a version: "${text}=${version}"`)
 }
