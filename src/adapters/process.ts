@@ -65,6 +65,8 @@ export async function runProcess(
   })
   const broken: unknown[] = []
   const stop = (reason: unknown) => {
+    // Whoever writes without end goes on until it is gone.
+    if (broken.length > 0) return
     broken.push(reason)
     endGroup(child)
   }

@@ -42,6 +42,7 @@ export type BuildOptions = {
 export type { BuiltArchive }
 
 const findTimeoutMs = 60_000
+const maxLogBytes = 64 * 1024 ** 2
 
 /**
  * Builds one archive for each control file of the source and each pg_config. An SQL-only extension gives one for all.
@@ -83,7 +84,7 @@ async function buildFor(
   const stage = await makeInstall(space, {
     pg,
     gmake: options.gmake,
-    onLine: (line) => appendFileSync(log, `${line}\n`),
+    onLine: appendLines(log),
   }).catch((cause: unknown) => {
     throw withLog(cause, log)
   })
@@ -125,6 +126,16 @@ async function createLog({ fullName, logDirectory }: BuildOptions, major: number
   const file = await open(path, 'wx', 0o644)
   await file.close()
   return path
+}
+
+/** A source may write without end; what compilers have to say of the largest of them is a tenth of this. */
+function appendLines(log: string): (line: string) => void {
+  let left = maxLogBytes
+  return (line) => {
+    left -= Buffer.byteLength(line) + 1
+    if (left < 0) throw new PginstallError('program_limit_exceeded', `its output has more than ${maxLogBytes} bytes`)
+    appendFileSync(log, `${line}\n`)
+  }
 }
 
 /** The end of the compiler's output as detail, and where the rest is. */

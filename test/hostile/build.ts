@@ -1,6 +1,6 @@
 // Sources that attack the machine that builds them.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { findUser } from '../../src/adapters/privileges.ts'
@@ -120,6 +120,14 @@ test('a module that is none is refused', async (t) => {
   await t.throwsAsync(build(attack([`mkdir -p ${lib}`, `cp evil.control ${lib}/evil.so`])), {
     instanceOf: PginstallError,
   })
+})
+
+test('output without end ends the build, and its log', async (t) => {
+  const line = 'x'.repeat(30_000)
+  const error = await t.throwsAsync(build(attack([`yes ${line}`, `yes ${line} >&2`])), { instanceOf: PginstallError })
+  t.like(error, { sqlstate: 'PI004', message: 'could not build the source: its output has more than 67108864 bytes' })
+  const [, log] = /The whole log is in "(.*)"\.$/.exec(error?.hint ?? '') ?? []
+  t.true(statSync(log as string).size <= 64 * 1024 ** 2)
 })
 
 /** Whether a process with this argument runs anywhere: in a name space of its own it has another number there. */
