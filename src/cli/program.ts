@@ -5,8 +5,10 @@ import { addBuildCommand } from './commands/build.ts'
 import { addCompletionCommand } from './commands/completion.ts'
 import { addConfigCommand } from './commands/config.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
+import { addGcCommand } from './commands/gc.ts'
 import { addInfoCommand } from './commands/info.ts'
 import { addInstallCommand } from './commands/install.ts'
+import { addListCommand } from './commands/list.ts'
 import { addOutdatedCommand } from './commands/outdated.ts'
 import { addPreloadCommand } from './commands/preload.ts'
 import { addRemoveCommand } from './commands/remove.ts'
@@ -34,6 +36,8 @@ export function createProgram(context: CliContext): Command {
   addInfoCommand(program, context)
   addOutdatedCommand(program, context)
   addStatusCommand(program, context)
+  addListCommand(program, context)
+  addGcCommand(program, context)
   addVerifyCommand(program, context)
   addDoctorCommand(program, context)
   addBuildCommand(program, context)

@@ -26,3 +26,11 @@ export function formatFields(fields: [name: string, value: string | undefined][]
   const width = Math.max(...known.map(([name]) => name.length))
   return known.map(([name, value]) => `${`${name}:`.padEnd(width + 1)} ${plain(value)}`)
 }
+
+const units = ['B', 'kB', 'MB', 'GB', 'TB']
+
+/** As pg_size_pretty() has them, with one more digit: 1.2 MB. */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10))
+  return `${power === 0 ? bytes : (bytes / 1024 ** power).toFixed(1)} ${units[power]}`
+}

@@ -3,6 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join, relative, sep } from 'node:path'
+import { claim } from '../adapters/claims.ts'
 import { syncPath, writeDurably } from '../adapters/files.ts'
 import type { PgConfig } from '../adapters/pg-config.ts'
 import { parseControlFile, relocateAuxiliaryControlFile, relocateControlFile } from '../model/control-file.ts'
@@ -45,7 +46,7 @@ export async function makeExtensionRoot(
     ]),
   }
   const root = join(directory, createHash('sha256').update(JSON.stringify(key)).digest('hex'))
-  if (!existsSync(root)) {
+  if (!claim(root)) {
     const fresh = join(work, `${randomUUID()}.root`)
     try {
       await fill(fresh, root, plan, extensions, builtin)

@@ -1,6 +1,7 @@
 // Module links: under a bare name that is unique by provider, the newest module that the target needs, from the store.
 // That directory is the last in dynamic_library_path.
 import { rmSync } from 'node:fs'
+import { claim } from '../adapters/claims.ts'
 import { uniqueModuleName } from '../model/names.ts'
 import { compareVersions } from '../model/version-order.ts'
 import {
@@ -59,6 +60,8 @@ function placesOf(module: string, archive: PlacedArchive, { directory }: LinkOpt
   const name = uniqueModuleName(module, archive.fullName)
   const link = linkFile(linkDirectory(directory), name)
   const later = linkFile(waitingDirectory(directory), name)
+  // Before they are looked at: whoever clears the store leaves them from now on.
+  for (const path of [link, later, linkFile(linkDirectory(directory), module)]) claim(path)
   return { module, name, link, later, wanted: moduleFile(archive, module) }
 }
 

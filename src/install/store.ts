@@ -17,6 +17,7 @@ import {
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { readArchive } from '../adapters/archive-reader.ts'
+import { claim } from '../adapters/claims.ts'
 import { makeDirectory, syncPaths, writeDurably, writeStream } from '../adapters/files.ts'
 import { ownWorkDirectory, prepareWorkDirectory } from '../adapters/work-directory.ts'
 import { formatIdentity, identityOf } from '../model/archive-identity.ts'
@@ -32,6 +33,8 @@ export type StoredArchive = Resolved & {
   path: string
 }
 
+/** Each fails only where somebody removes the directory at that moment. */
+const maxCommits = 10
 /** Below the store's directory: each process has a directory of its own there. */
 const incoming = 'incoming'
 
@@ -97,9 +100,10 @@ export class Store {
    */
   async take(resolved: Resolved, notify: (message: string) => void, signal: AbortSignal): Promise<StoredArchive> {
     const path = this.#pathOf(resolved)
-    if (!existsSync(path)) {
+    if (!claim(path)) {
       notify(`fetching ${resolved.repository.archiveUrl(resolved.archive)}`)
       await unlessAborted(this.#fetchOnce(resolved, path), signal)
+      claim(path)
     }
     return { ...resolved, path, manifest: parseManifest(readFileSync(join(path, manifestPath), 'utf8')) }
   }
@@ -118,10 +122,11 @@ export class Store {
     try {
       const file = join(work, 'archive.tar.gz')
       await this.#download(resolved, file)
-      const manifest = await this.#unpack(resolved, file, work)
-      await this.#keepFiles(work, manifest)
+      const fresh = new Set<string>()
+      const manifest = await this.#unpack(resolved, file, work, fresh)
+      await this.#keepFiles(work, fresh)
       const staged = join(work, 'staged')
-      await this.#stage(staged, manifest)
+      await this.#stage(staged, work, manifest)
       await resolved.repository.indexKept()
       await this.#commit(staged, path)
     } finally {
@@ -146,16 +151,17 @@ export class Store {
   }
 
   /**
-   * Unpacks what is not kept yet into `work` while verifying, each file under its digest. Nothing of it is seen by
-   * anybody before all of it is verified.
+   * Puts all files into `work`, each under its digest: those that are kept as links, which nobody can take from us any
+   * more, and `fresh` ones unpacked while verifying. Nothing of it is seen by anybody before all of it is verified.
    */
-  async #unpack(resolved: Resolved, file: string, work: string): Promise<Manifest> {
+  async #unpack(resolved: Resolved, file: string, work: string, fresh: Set<string>): Promise<Manifest> {
     const { archive, repository } = resolved
     const manifest = await readArchive(file, {
       signal: this.#lifetime,
       onFile: async ({ sha256 }, content) => {
         const unpacked = join(work, sha256)
-        if (existsSync(join(this.#files, sha256)) || existsSync(unpacked)) return
+        if (existsSync(unpacked) || tryLink(join(this.#files, sha256), unpacked)) return
+        fresh.add(sha256)
         await writeStream(unpacked, content, 0o444)
       },
     })
@@ -180,32 +186,37 @@ export class Store {
    * Equal files are stored once: large extensions ship hundreds of them. A file gets its place when the archive's reader
    * has found it to have the digest that is its name, is flushed before, and is never written again.
    */
-  async #keepFiles(work: string, { files }: Manifest): Promise<void> {
-    const digests = [...new Set(files.map(({ sha256 }) => sha256))].filter((sha256) => existsSync(join(work, sha256)))
-    await syncPaths(digests.map((sha256) => join(work, sha256)))
-    for (const sha256 of digests) renameSync(join(work, sha256), join(this.#files, sha256))
+  async #keepFiles(work: string, fresh: Set<string>): Promise<void> {
+    await syncPaths([...fresh].map((sha256) => join(work, sha256)))
+    for (const sha256 of fresh) tryLink(join(work, sha256), join(this.#files, sha256))
   }
 
-  async #stage(staged: string, manifest: Manifest): Promise<void> {
+  async #stage(staged: string, work: string, manifest: Manifest): Promise<void> {
     mkdirSync(staged, { mode: 0o755 })
     const directories = new Set([staged])
     for (const { path, sha256 } of manifest.files) {
       const place = join(staged, path)
       mkdirSync(dirname(place), { recursive: true, mode: 0o755 })
       directories.add(dirname(place))
-      linkOrCopy(join(this.#files, sha256), place)
+      // A file system lets a file have so many names only (ext4: 65,000), and everybody has some empty file.
+      if (!tryLink(join(work, sha256), place)) copyFileSync(join(work, sha256), place)
     }
     await writeDurably(join(staged, manifestPath), JSON.stringify(manifest, null, 2) + '\n')
     await syncPaths([...directories])
   }
 
   async #commit(staged: string, path: string): Promise<void> {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-    try {
-      renameSync(staged, path)
-    } catch (cause) {
-      // Another sidecar on this store was faster, with the same bytes.
-      if (!existsSync(path)) throw cause
+    for (let tries = 1; ; tries++) {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
+      try {
+        renameSync(staged, path)
+        break
+      } catch (cause) {
+        // Another sidecar on this store was faster, with the same bytes.
+        if (existsSync(path)) break
+        // Or whoever clears the store has just removed the directory, which was empty.
+        if (!isCode(cause, 'ENOENT') || tries === maxCommits) throw cause
+      }
     }
     await syncPaths([dirname(path), this.#files])
   }
@@ -220,14 +231,19 @@ function listIfThere(directory: string): string[] {
   return existsSync(directory) ? readdirSync(directory) : []
 }
 
-/** A file system lets a file have so many names only (ext4: 65,000), and everybody has some empty file. */
-function linkOrCopy(file: string, place: string): void {
+/** False when there is no such file, when it has as many names as it can have, or when the name is taken. */
+function tryLink(file: string, place: string): boolean {
   try {
     linkSync(file, place)
+    return true
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EMLINK') throw cause
-    copyFileSync(file, place)
+    if (['ENOENT', 'EMLINK', 'EEXIST'].some((code) => isCode(cause, code))) return false
+    throw cause
   }
+}
+
+function isCode(cause: unknown, code: string): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === code
 }
 
 /** Major and ABI that modules are bound to, as one path element. */
