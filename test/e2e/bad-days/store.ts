@@ -141,7 +141,9 @@ function secondSocket(): string {
 async function askFor(extension: string, server: Manifest['postgresql']): Promise<string> {
   const socket = connect(secondSocket())
   const request = { protocol: 1, request: 'create_extension', server, database: 'd', extension, cascade: false }
-  socket.write(JSON.stringify({ ...request, superuser: true, roles: [], installed: [], prefer: [] }) + '\n')
+  socket.write(
+    JSON.stringify({ ...request, superuser: true, roles: [], installed: [], prefer: [], preloaded: [] }) + '\n',
+  )
   return text(socket)
 }
 
