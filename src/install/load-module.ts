@@ -1,5 +1,6 @@
 // A module that a database of the target has functions of and this machine lacks: from the store, else fetched, and linked.
 import { existsSync, rmSync } from 'node:fs'
+import { claim } from '../adapters/claims.ts'
 import { fileTrouble } from '../adapters/files.ts'
 import { PginstallError } from '../model/errors.ts'
 import { type ExtensionName, parseFullName, parseLibraryName } from '../model/names.ts'
@@ -63,7 +64,8 @@ function findPlaced(
   { store }: Place,
 ): PlacedArchive | undefined {
   return pinned(fullName, store.find(fullName, version, server), policy).find(
-    ({ manifest }) => manifest.modules.includes(module) && unmetNeeds(manifest, server, machine).length === 0,
+    ({ manifest, path }) =>
+      manifest.modules.includes(module) && unmetNeeds(manifest, server, machine).length === 0 && claim(path),
   )
 }
 

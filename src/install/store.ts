@@ -79,15 +79,15 @@ export class Store {
     return false
   }
 
-  /** What the store has of an extension for this server, of one version or of all; whatever was placed last comes first. */
+  /** What the store has of an extension for this server, of one version or of all; whatever was relied on last comes first. */
   find(fullName: string, version: string | undefined, server: RunningServer): PlacedArchive[] {
     const folder = join(this.#root, serverKey(server), flattenFullName(fullName))
     const { short: name } = parseFullName(fullName)
     const versions = version === undefined ? listIfThere(folder) : [version]
     return versions
       .flatMap((each) => listIfThere(join(folder, each)).map((digest) => join(folder, each, digest)))
-      .map((path) => ({ path, placed: statSync(path).mtimeMs }))
-      .toSorted((a, b) => b.placed - a.placed)
+      .map((path) => ({ path, claimed: statSync(path).mtimeMs }))
+      .toSorted((a, b) => b.claimed - a.claimed)
       .map(({ path }) => {
         const manifest = parseManifest(readFileSync(join(path, manifestPath), 'utf8'))
         return { fullName, name, version: manifest.version, manifest, path }
