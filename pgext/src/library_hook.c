@@ -212,6 +212,7 @@ examine_function(Oid function)
 	bool		is_null;
 	Datum		probin;
 	char	   *library = NULL;
+	char	   *symbol = NULL;
 
 	/* PostgreSQL has its own words for a function that is gone */
 	if (!HeapTupleIsValid(tuple))
@@ -219,11 +220,19 @@ examine_function(Oid function)
 	language = ((Form_pg_proc) GETSTRUCT(tuple))->prolang;
 	probin = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin, &is_null);
 	if (language == ClanguageId && !is_null)
+	{
 		library = TextDatumGetCString(probin);
+		symbol = TextDatumGetCString(SysCacheGetAttr(PROCOID, tuple,
+													 Anum_pg_proc_prosrc,
+													 &is_null));
+	}
 	ReleaseSysCache(tuple);
 
 	if (library)
+	{
 		need_library(library);
+		require_current_module(library, symbol);
+	}
 	else if (language >= FirstNormalObjectId)
 		need_handler(language);
 }

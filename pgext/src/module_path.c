@@ -18,6 +18,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "module_path.h"
+#include "names.h"
 #include "storage/fd.h"
 
 /*
@@ -92,14 +93,15 @@ is_mapped(const char *file)
 /*
  * A session keeps the module that it has loaded when the link is moved to a
  * newer one. Raises 55000 if that is why it lacks the function; what else may
- * be wrong with the module is PostgreSQL's to say. A module that is not loaded
- * yet is left so: PostgreSQL may still refuse the statement.
+ * be wrong with the module is PostgreSQL's to say, and what is not ours its
+ * own. A module that is not loaded yet is left so: PostgreSQL may still refuse
+ * the statement.
  */
 void
 require_current_module(const char *library, const char *function)
 {
 	char		newest[PATH_MAX];
-	char	   *file = library_file(library);
+	char	   *file = full_name_of_library(library) ? library_file(library) : NULL;
 
 	if (file == NULL || !is_loaded(file) || realpath(file, newest) == NULL ||
 		load_external_function(library, function, false, NULL) != NULL ||
