@@ -115,9 +115,9 @@ test.serial(
     await fresh.query('ALTER EXTENSION counting UPDATE')
     t.deepEqual(await fresh.query('SELECT counting(), newer()'), [{ counting: 42, newer: 43 }])
     t.deepEqual(await open.query('SELECT counting()'), [{ counting: 41 }], 'with the module that it has')
-  const called = await updating.errorOf('SELECT newer()')
-  t.is(called?.code, '55000')
-  t.is(called?.message, stale?.message)
+    const called = await updating.errorOf('SELECT newer()')
+    t.is(called?.code, '55000')
+    t.is(called?.message, stale?.message)
     const theirs = await stage.cluster.connect({ database: 'theirs' })
     t.deepEqual(await theirs.query('SELECT counting(), sql_version FROM pginstall.installed'), [
       { counting: 42, sql_version: '1.0' },
