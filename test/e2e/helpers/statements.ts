@@ -134,7 +134,8 @@ export const arrivals: Record<string, Arrival> = {
   'a prepared statement': ({ client }, text) => client.query({ name: `s${++prepared}`, text }),
   'one of several in a string': ({ query }, sql) => query(`SELECT 'EXTENSION "'; -- "\n${sql}; SELECT 2`),
   'static in DO': ({ query }, sql) => query(`DO $f$ BEGIN PERFORM 1; ${sql}; END $f$`),
-  'EXECUTE in DO': ({ query }, sql) => query(`DO $f$ BEGIN EXECUTE ${literal(sql)}; END $f$`),
+  'EXECUTE of several in DO': ({ query }, sql) =>
+    query(`DO $f$ BEGIN EXECUTE ${literal(`SELECT 'é'; ${sql}; SELECT 2`)}; END $f$`),
   'static in PL/pgSQL': inFunction('plpgsql', (sql) => `BEGIN PERFORM 1; ${sql}; END`),
   'EXECUTE in PL/pgSQL': inFunction('plpgsql', (sql) => `BEGIN EXECUTE ${literal(sql)}; END`),
   'a function in SQL': inFunction('sql', (sql) => `SELECT 1; ${sql}`),
