@@ -1,8 +1,5 @@
 // One repository as a sidecar sees it: its signed index, kept on disk, and its archives. Nothing it says is taken before
 // it is checked against the key in our settings, and never anything older than what was seen before.
-import { createHash } from 'node:crypto'
-import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
-import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { PginstallError } from '../model/errors.ts'
 import {
@@ -20,8 +17,8 @@ import {
 } from '../model/index.ts'
 import { parseJson } from '../model/schema.ts'
 import { openIndex, openUnsignedIndex } from '../model/signature.ts'
-import { makeDirectory, makePrivateDirectory, readIfThere, replaceCachedFile, replaceFile } from './files.ts'
 import { type HttpClient, isLoopback } from './http-client.ts'
+import { IndexFiles, type SignedFile, sha256 } from './index-files.ts'
 import type { RepositorySettings } from './repository-settings.ts'
 import { checkUri } from './repository-uri.ts'
 
@@ -30,17 +27,14 @@ const maxMirrorRequests = 8
 const maxClockSkewMs = 600_000
 /** All files of one repository's index on our disk, bytes in blocks. */
 const maxMirrorBytes = 256 * 1024 * 1024
-/** What the smallest file takes on a disk: a million tiny ones fill it too. */
-const diskBlockBytes = 4096
 
-/** What stands on disk: the signed file as it came, and the tag to ask for it again. Its time is when it was last good. */
-type Kept = { etag: string | undefined; envelope: string }
+type Kept = SignedFile & { index: TopIndex }
 
 /**
- * What was last read of each file and found good, by whom it had to be signed: to check a signature takes longer than
- * all the rest of a request that has nothing to fetch.
+ * What was last read of each repository and found good, by whom it had to be signed: to check a signature takes longer
+ * than all the rest of a request that has nothing to fetch.
  */
-const lastOpened = new Map<string, { text: string; trust: string; kept: Kept & { index: TopIndex } }>()
+const lastOpened = new Map<string, { text: string; trust: string; kept: Kept }>()
 /** Larger ones are not worth the memory. */
 const maxRememberedCharacters = 1024 * 1024
 
@@ -52,9 +46,7 @@ export class RepositoryClient {
   /** Whether the next repository may answer while this one cannot. */
   readonly fallback: boolean
   #settings: RepositorySettings
-  #parent: string
-  #directory: string
-  #work: string
+  #files: IndexFiles
   #http: HttpClient
   #keeping: Promise<void> = Promise.resolve()
 
@@ -67,9 +59,7 @@ export class RepositoryClient {
     this.uri = checkUri(settings)
     this.fallback = settings.fallback
     this.#settings = settings
-    this.#parent = options.directory
-    this.#directory = join(options.directory, settings.name)
-    this.#work = options.work
+    this.#files = new IndexFiles({ parent: options.directory, repository: settings.name, work: options.work })
     this.#http = options.http
   }
 
@@ -77,7 +67,7 @@ export class RepositoryClient {
   async known(): Promise<RepositoryState | undefined> {
     const kept = this.#readKept()
     if (kept === undefined) return undefined
-    return { index: kept.index, updated: statSync(this.#keptFile).mtime.toISOString() }
+    return { index: kept.index, updated: this.#files.signedTime() }
   }
 
   /**
@@ -98,17 +88,14 @@ export class RepositoryClient {
     }
     if (kept !== undefined && (answer.status === 304 || answer.text === kept.envelope)) {
       this.checkExpiry(kept.index, now)
-      this.#touch(now)
+      this.#files.touchSigned(now)
       return kept.index
     }
     const index = this.#open(answer.text)
     if (kept !== undefined) this.#checkProgress(index, kept.index)
     this.#checkClock(index, now)
     this.checkExpiry(index, now)
-    this.#makeDirectories()
-    makeDirectory(this.#work)
-    const fresh: Kept = { etag: answer.etag, envelope: answer.text }
-    this.#keeping = replaceFile(this.#keptFile, JSON.stringify(fresh), this.#work)
+    this.#keeping = this.#files.keepSigned({ etag: answer.etag, envelope: answer.text })
     // Whoever waits for it is told.
     this.#keeping.catch(() => undefined)
     return index
@@ -146,13 +133,6 @@ export class RepositoryClient {
     })
   }
 
-  /** When it was last good is for people to see: what is in the store installs from a disk that takes no writes. */
-  #touch(now: Date): void {
-    try {
-      utimesSync(this.#keptFile, now, now)
-    } catch {}
-  }
-
   /** A date that is none has passed. */
   hasExpired(index: TopIndex, now: Date): boolean {
     return !(Date.parse(index.expires) > now.getTime())
@@ -174,11 +154,11 @@ export class RepositoryClient {
   async lookUp(index: TopIndex, short: string, signal: AbortSignal): Promise<NameIndex | undefined> {
     const digest = Object.hasOwn(index.names, short) ? index.names[short] : undefined
     if (digest === undefined) return undefined
-    const seen = this.#readName(digest)
+    const seen = this.#files.readName(digest)
     const text = seen ?? (await this.#fetchName(digest, signal))
     const names = this.#trusting(() => parseNameIndex(text))
     if (names.name !== short) throw this.#untrusted(`index gives for "${short}" what belongs to "${names.name}"`)
-    if (seen === undefined) this.#keepName(digest, text)
+    if (seen === undefined) this.#files.keepName(digest, text)
     return names
   }
 
@@ -187,7 +167,7 @@ export class RepositoryClient {
    * @throws PginstallError program_limit_exceeded, and what lookUp throws; what is on disk by then stays
    */
   async mirror(index: TopIndex, signal: AbortSignal, maxBytes = maxMirrorBytes): Promise<void> {
-    this.#sweep(index)
+    this.#files.sweepNames(Object.values(index.names))
     const names = Object.entries(index.names)
     let bytes = 0
     const worker = async () => {
@@ -195,8 +175,7 @@ export class RepositoryClient {
         if (bytes >= maxBytes) throw this.#tooLarge(maxBytes)
         const [name, digest] = next
         await this.lookUp(index, name, signal)
-        const size = statSync(this.#nameFile(digest), { throwIfNoEntry: false })?.size ?? 0
-        bytes += Math.ceil(size / diskBlockBytes) * diskBlockBytes
+        bytes += this.#files.sizeOfName(digest)
       }
     }
     await Promise.all(Array.from({ length: maxMirrorRequests }, worker))
@@ -213,7 +192,7 @@ export class RepositoryClient {
     for (const [short, digest] of Object.entries(known?.index.names ?? {})) {
       if (seen.has(digest)) continue
       seen.add(digest)
-      const text = this.#readName(digest)
+      const text = this.#files.readName(digest)
       if (text === undefined) continue
       bytes += text.length
       if (bytes > maxBytes) return
@@ -221,17 +200,6 @@ export class RepositoryClient {
       if (names?.name === short) yield names
       await setImmediate(undefined, { signal })
     }
-  }
-
-  #sweep(index: TopIndex): void {
-    const wanted = new Set(Object.values(index.names).map((digest) => this.#nameFile(digest)))
-    for (const file of this.#nameFiles()) if (!wanted.has(file)) rmSync(file, { force: true })
-  }
-
-  #nameFiles(): string[] {
-    const directory = join(this.#directory, 'names')
-    const entries = statSync(directory, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(directory)
-    return entries.map((entry) => join(directory, entry))
   }
 
   #tooLarge(maxBytes: number): PginstallError {
@@ -260,33 +228,16 @@ export class RepositoryClient {
     return text
   }
 
-  #keepName(digest: string, text: string): void {
-    this.#makeDirectories()
-    makeDirectory(join(this.#directory, 'names'))
-    makeDirectory(this.#work)
-    replaceCachedFile(this.#nameFile(digest), text, this.#work)
-  }
-
-  /** The names of what a private repository has are not for every OS user to read. */
-  #makeDirectories(): void {
-    for (const path of [this.#parent, this.#directory]) makePrivateDirectory(path)
-  }
-
-  #readName(digest: string): string | undefined {
-    const text = readIfThere(this.#nameFile(digest))
-    return text !== undefined && sha256(text) === digest ? text : undefined
-  }
-
-  #readKept(): (Kept & { index: TopIndex }) | undefined {
-    const text = readIfThere(this.#keptFile)
+  #readKept(): Kept | undefined {
+    const text = this.#files.readSigned()
     if (text === undefined) return undefined
     const trust = JSON.stringify([this.#settings.unsigned, this.#settings.keys])
-    const last = lastOpened.get(this.#keptFile)
+    const last = lastOpened.get(this.name)
     if (last?.text === text && last.trust === trust) return last.kept
     try {
-      const read = parseJson(text, 'kept index') as Kept
+      const read = parseJson(text, 'kept index') as SignedFile
       const kept = { ...read, index: this.#open(read.envelope) }
-      if (text.length <= maxRememberedCharacters) lastOpened.set(this.#keptFile, { text, trust, kept })
+      if (text.length <= maxRememberedCharacters) lastOpened.set(this.name, { text, trust, kept })
       return kept
     } catch (cause) {
       // Signed by a key that is not pinned any more: the repository was given a new root of trust.
@@ -310,14 +261,6 @@ export class RepositoryClient {
     }
   }
 
-  get #keptFile(): string {
-    return join(this.#directory, 'current.json')
-  }
-
-  #nameFile(digest: string): string {
-    return join(this.#directory, 'names', `${digest}.json`)
-  }
-
   #url(path: string): string {
     return new URL(path, this.uri).href
   }
@@ -338,8 +281,4 @@ function readable(text: string): NameIndex | undefined {
     if (cause instanceof PginstallError) return undefined
     throw cause
   }
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }
