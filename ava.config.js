@@ -5,6 +5,7 @@ export default {
     'dist/test/**/*.js',
     '!dist/test/**/helpers/**',
     '!dist/test/package/**',
+    '!dist/test/real/**',
     '!dist/test/fuzz/{main,backend,target,targets/*}.js',
   ],
   concurrency: 2,
