@@ -163,12 +163,18 @@ export class RepositoryClient {
   }
 
   /**
-   * Fetches the index files that are not on disk yet, a few at a time, and removes those that the index has no more.
+   * Fetches the index files that are not on disk yet, of the short names that `isWanted` says, a few at a time, and removes
+   * those that are wanted, or in the index, no more.
    * @throws PginstallError program_limit_exceeded, and what lookUp throws; what is on disk by then stays
    */
-  async mirror(index: TopIndex, signal: AbortSignal, maxBytes = maxMirrorBytes): Promise<void> {
-    this.#files.sweepNames(Object.values(index.names))
-    const names = Object.entries(index.names)
+  async mirror(
+    index: TopIndex,
+    signal: AbortSignal,
+    isWanted: (short: string) => boolean = () => true,
+    maxBytes = maxMirrorBytes,
+  ): Promise<void> {
+    const names = Object.entries(index.names).filter(([short]) => isWanted(short))
+    this.#files.sweepNames(names.map(([, digest]) => digest))
     let bytes = 0
     const worker = async () => {
       for (let next = names.pop(); next !== undefined; next = names.pop()) {

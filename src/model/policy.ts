@@ -105,9 +105,14 @@ export function checkBeforeNetwork(
     throw refusal(name.short, ungranted(asker, policy))
   }
   const { allow } = policy
-  if (!possible(allow.list)) {
+  if (!isPossible(name.short, policy)) {
     throw refusal(name.short, `Setting "allow", ${allow.place}, is "${allow.list.join(', ')}".`)
   }
+}
+
+/** Whether `allow` has a pattern for some full name of that short name. */
+export function isPossible(short: string, { allow }: Pick<Policy, 'allow'>): boolean {
+  return allow.list.some((pattern) => couldEndIn(pattern, short))
 }
 
 export function refusal(name: string, reason: string, version?: string): PginstallError {

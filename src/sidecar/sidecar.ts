@@ -83,7 +83,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
     },
     beforeListening: () => prepareStore(place.store, log),
     onListening: () => {
-      mirror = new IndexMirror(() => readService().repositories, log, signal)
+      mirror = new IndexMirror(readService, log, signal)
       log.info({ socket: settings.socket, target: settings.target }, 'listening')
       options.onListening(settings.socket)
       setImmediate(() => void prepareForRequests(machine, signal))

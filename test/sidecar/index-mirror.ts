@@ -11,6 +11,7 @@ import { LocalMachine } from '../../src/adapters/machine.ts'
 import { readPolicy } from '../../src/adapters/policy-settings.ts'
 import { RepositoryClient } from '../../src/adapters/repository-client.ts'
 import { type NameIndex, nameIndexPath, type TopIndex } from '../../src/model/index.ts'
+import { isPossible, type Policy } from '../../src/model/policy.ts'
 import { search } from '../../src/sidecar/handlers/search.ts'
 import { status } from '../../src/sidecar/handlers/status.ts'
 import { IndexMirror } from '../../src/sidecar/index-mirror.ts'
@@ -20,6 +21,9 @@ import { makeTemporaryDirectory } from '../helpers/temporary-directory.ts'
 const { signal } = new AbortController()
 const http = createHttpClient({ connectTimeoutMs: 5000, stallTimeoutMs: 60_000 })
 const server = { version_num: 150000, abi_extra: '', block_size: 8192, wal_block_size: 8192, assertions: false }
+
+const nothing = { list: [], place: 'nowhere' }
+const everything: Policy = { allow: { list: ['**'], place: 'nowhere' }, deny: nothing, pins: nothing, grants: nothing }
 
 type Setting = { repository: StaticRepository; client: RepositoryClient; directory: string }
 
@@ -100,7 +104,10 @@ test('reading stops at a limit, and a mirror at one of its own', async (t) => {
     names.map((name) => nameIndex(name, ['x'.repeat(4000)])),
   )
   const index = await client.refresh(signal, new Date())
-  const error = await t.throwsAsync(client.mirror(index, signal, 65_536), { message: /takes more than 65536 bytes/ })
+  const error = await t.throwsAsync(
+    client.mirror(index, signal, () => true, 65_536),
+    { message: /takes more than 65536 bytes/ },
+  )
   t.like(error, { sqlstate: '54000' })
   const kept = readdirSync(join(directory, 'main', 'names')).length
   t.true(kept >= 8 && kept <= 24, `${kept} files`)
@@ -119,6 +126,22 @@ test('a file over its limit is not taken', async (t) => {
   ])
   const index = await client.refresh(signal, new Date())
   await t.throwsAsync(client.lookUp(index, 'huge', signal), { message: /could not transfer/ })
+})
+
+test('names that policy cannot allow are not fetched, and go when it allows them no more', async (t) => {
+  const { repository, client } = await setUp(t)
+  publish(repository, [nameIndex('wanted', ['x']), nameIndex('other', ['x'])])
+  const index = await client.refresh(signal, new Date())
+  const allowed = (...list: string[]) => ({ ...everything, allow: { list, place: 'nowhere' } })
+  const mirror = async (policy: Policy) => {
+    await client.mirror(index, signal, (short) => isPossible(short, policy))
+    return (await namesOf(client)).toSorted()
+  }
+  t.deepEqual(await mirror(allowed('x.example/y0/wanted')), ['wanted'])
+  t.is(repository.requests.length, 2)
+  t.deepEqual(await mirror(allowed('x.example/*/other', 'nobody.example/**')), ['other', 'wanted'])
+  t.deepEqual(await mirror(allowed('x.example/*/other')), ['other'])
+  t.deepEqual(await mirror(allowed()), [])
 })
 
 test('what the index names no more does not stay on the disk', async (t) => {
@@ -188,7 +211,7 @@ test('a repository that drips holds up no other', async (t) => {
   const stop = new AbortController()
   t.teardown(() => stop.abort())
   const slow = clientOf(await serveDrops(t), [repository.publicKey], join(directory, '..'), 'slow')
-  new IndexMirror(() => [slow, client], createLog('test'), stop.signal)
+  new IndexMirror(() => ({ repositories: [slow, client], policy: everything }), createLog('test'), stop.signal)
   const names = join(directory, 'main', 'names')
   const deadline = Date.now() + 20_000
   while (!(existsSync(names) && readdirSync(names).length === 1) && Date.now() < deadline)
