@@ -18,11 +18,21 @@
 #include "names.h"
 #include "process_utility.h"
 #include "record.h"
+#include "remembered.h"
+#include "remembered_request.h"
 #include "request.h"
 #include "sidecar_answer.h"
 #include "statement_parts.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+
+/* What the database has chosen comes before what PostgreSQL has */
+static bool
+is_remembered(const char *short_name)
+{
+	return !OidIsValid(get_extension_oid(short_name, true)) &&
+		remembered_choice(short_name) != NULL;
+}
 
 /* Installed, at hand or not a name at all: PostgreSQL needs no help from us */
 static bool
@@ -46,7 +56,8 @@ name_to_ask_for(const PlannedStmt *pstmt, const char *query_string)
 	if (IsBinaryUpgrade || creating_extension)
 		return NULL;
 	name = checked_extension_name(pstmt, query_string);
-	return is_full_name(name) || !is_postgres_matter(name) ? name : NULL;
+	return is_full_name(name) || is_remembered(name) ||
+		!is_postgres_matter(name) ? name : NULL;
 }
 
 static void
@@ -105,12 +116,40 @@ record_created(const List *missing)
 	}
 }
 
+/*
+ * Asks for what the statement names or, if it names no more than a short name,
+ * for what the database remembers of that. NULL if PostgreSQL itself has what
+ * is left to be created.
+ */
+static CreateResult *
+ask_by_name(const char *name, CreateExtensionStmt *stmt, const List *installed,
+			char **root)
+{
+	const char *version = checked_version(stmt->options);
+	bool		cascade = has_cascade(stmt->options);
+	const RememberedChoice *choice = is_full_name(name) ? NULL :
+		remembered_choice(name);
+
+	if (choice && version)
+		name = choice->full_name;
+	else if (choice)
+	{
+		CreateResult *result = ask_for_choice(choice, stmt, cascade, installed,
+											  root);
+
+		if (result || postgres_has_extension(name))
+			return result;
+	}
+	return ask_for_extension(create_extension_request(name, version, cascade,
+													  installed),
+							 name, version, root);
+}
+
 void
 create_extension(UTILITY_PARAMS)
 {
 	char	   *name = name_to_ask_for(pstmt, queryString);
 	CreateExtensionStmt *stmt;
-	const char *version;
 	List	   *installed;
 	CreateResult *result;
 	List	   *missing;
@@ -137,15 +176,12 @@ create_extension(UTILITY_PARAMS)
 		return;
 	}
 	check_rights();
-	version = checked_version(stmt->options);
-	result = ask_for_extension(create_extension_request(name, version,
-														has_cascade(stmt->options),
-														installed),
-							   name, version, &root);
+	result = ask_by_name(name, stmt, installed, &root);
 
 	/* others may have been faster while we waited */
-	if (OidIsValid(get_extension_oid(stmt->extname, true)) &&
-		is_installed(name, installed_extensions()))
+	if (result == NULL ||
+		(OidIsValid(get_extension_oid(stmt->extname, true)) &&
+		 is_installed(name, installed_extensions())))
 	{
 		chain_utility(UTILITY_ARGS);
 		return;

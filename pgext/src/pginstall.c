@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "drop_hook.h"
 #include "fmgr.h"
 #include "guc.h"
 #include "library_hook.h"
@@ -26,4 +27,5 @@ _PG_init(void)
 	install_utility_hook();
 	install_library_hook();
 	install_plan_hook();
+	install_drop_hook();
 }

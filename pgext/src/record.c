@@ -2,12 +2,8 @@
  * record.c
  *		Which provider an installed extension came from.
  *
- * The table pginstall.record is keyed by the oid in pg_extension and only
- * believed where the name there is the same: DROP OWNED and DROP SCHEMA remove
- * extensions without a word to us. It is read and written as the bootstrap
- * superuser, whoever creates the extension; so the table must be the very one
- * that our extension made, never one that somebody has put in its place with a
- * trigger on it.
+ * Rows of the table are joined to pg_extension whenever they are read, and
+ * those that tell of nothing that is there are swept out when one is written.
  */
 #include "postgres.h"
 
@@ -15,139 +11,97 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/dependency.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
+#include "catalog/pg_extension.h"
 #include "commands/extension.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_node.h"
 #include "record.h"
+#include "record_table.h"
+#include "remembered.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #define OUR_EXTENSION "pginstall"
 
-static const char extensions_sql[] =
-"SELECT e.extname::pg_catalog.text, NULL::pg_catalog.text, e.extversion "
-"FROM pg_catalog.pg_extension e";
-
-static const char providers_sql[] =
-"SELECT e.extname::pg_catalog.text, i.full_name, e.extversion "
-"FROM pg_catalog.pg_extension e "
-"LEFT JOIN pginstall.installed i "
-"ON i.name OPERATOR(pg_catalog.=) e.extname::pg_catalog.text";
-
-static const char insert_sql[] =
-"INSERT INTO pginstall.record "
-"(extension, name, full_name, version, digest, repository) "
-"VALUES ($1, $2, $3, $4, $5, $6)";
-
-static const char delete_sql[] =
-"DELETE FROM pginstall.record r "
-"WHERE r.extension OPERATOR(pg_catalog.=) $1 OR NOT EXISTS "
-"(SELECT FROM pg_catalog.pg_extension e "
-"WHERE e.oid OPERATOR(pg_catalog.=) r.extension "
-"AND e.extname::pg_catalog.text OPERATOR(pg_catalog.=) r.name)";
-
-typedef struct Identity
+static List *
+extensions_of_catalog(void)
 {
-	Oid			user;
-	int			security_context;
-} Identity;
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	List	   *extensions = NIL;
+	HeapTuple	tuple;
 
-/*
- * An error needs no way back: the abort that follows restores the user with
- * the transaction's state.
- */
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_extension form = (Form_pg_extension) GETSTRUCT(tuple);
+		InstalledExtension *extension = palloc0(sizeof(InstalledExtension));
+		bool		is_null;
+		Datum		version = heap_getattr(tuple, Anum_pg_extension_extversion,
+										   RelationGetDescr(rel), &is_null);
+
+		extension->oid = form->oid;
+		extension->name = pstrdup(NameStr(form->extname));
+		extension->version = TextDatumGetCString(version);
+		extensions = lappend(extensions, extension);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return extensions;
+}
+
+/* What the rows tell of the extensions: of several that are believed the last */
 static void
-become_superuser(Identity *saved)
+add_providers(RecordTable *table, List *extensions)
 {
-	GetUserIdAndSecContext(&saved->user, &saved->security_context);
-	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
-						   saved->security_context |
-						   SECURITY_LOCAL_USERID_CHANGE);
-}
+	int			count = list_length(extensions);
+	Belief	   *beliefs = palloc0(Max(count, 1) * sizeof(Belief));
+	TimestampTz *times = palloc0(Max(count, 1) * sizeof(TimestampTz));
+	SysScanDesc scan = systable_beginscan(table->rel, InvalidOid, false, NULL,
+										  0, NULL);
+	HeapTuple	tuple;
 
-static void
-become_user(const Identity *saved)
-{
-	SetUserIdAndSecContext(saved->user, saved->security_context);
-}
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		RecordRow	row;
 
-static bool
-is_our_relation(const char *name, Oid extension)
-{
-	Oid			schema = get_namespace_oid(OUR_EXTENSION, true);
-	Oid			relation = OidIsValid(schema) ?
-		get_relname_relid(name, schema) : InvalidOid;
+		read_row(table, tuple, &row);
+		for (int i = 0; i < count; i++)
+		{
+			InstalledExtension *extension = list_nth(extensions, i);
+			Belief		belief;
 
-	return OidIsValid(relation) &&
-		getExtensionOfObject(RelationRelationId, relation) == extension;
-}
-
-/* Whether the database has a record; raises 55000 if it is not ours */
-static bool
-has_record(void)
-{
-	Oid			extension = get_extension_oid(OUR_EXTENSION, true);
-
-	if (!OidIsValid(extension))
-		return false;
-	if (!is_our_relation("record", extension) ||
-		!is_our_relation("installed", extension))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("extension \"pginstall\" has no table or view of its own in schema \"pginstall\""),
-				 errhint("If the schema was renamed, give it back its name.")));
-	return true;
-}
-
-static void
-run_sql(const char *sql, int nargs, Oid *types, Datum *values)
-{
-	int			code = SPI_execute_with_args(sql, nargs, types, values, NULL,
-											 false, 0);
-
-	if (code < 0)
-		elog(ERROR, "could not execute \"%s\": %s",
-			 sql, SPI_result_code_string(code));
+			if (strcmp(extension->name, row.name) != 0)
+				continue;
+			belief = believe_row(table, tuple, extension->oid);
+			if (belief == NOT_BELIEVED || belief < beliefs[i] ||
+				(belief == beliefs[i] && row.installed_at < times[i]))
+				continue;
+			beliefs[i] = belief;
+			times[i] = row.installed_at;
+			extension->full_name = row.full_name;
+			extension->archive_version = row.version;
+		}
+	}
+	systable_endscan(scan);
 }
 
 /* All extensions of the database, as InstalledExtension */
 List *
 installed_extensions(void)
 {
-	const char *sql = has_record() ? providers_sql : extensions_sql;
-	MemoryContext caller = CurrentMemoryContext;
-	List	   *installed = NIL;
-	Identity	saved;
+	List	   *extensions = extensions_of_catalog();
+	RecordTable table;
 
-	become_superuser(&saved);
-	SPI_connect();
-	run_sql(sql, 0, NULL, NULL);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	if (open_record(&table, AccessShareLock))
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	desc = SPI_tuptable->tupdesc;
-		MemoryContext spi = MemoryContextSwitchTo(caller);
-		InstalledExtension *extension = palloc(sizeof(InstalledExtension));
-
-		extension->name = SPI_getvalue(row, desc, 1);
-		extension->full_name = SPI_getvalue(row, desc, 2);
-		extension->version = SPI_getvalue(row, desc, 3);
-		installed = lappend(installed, extension);
-		MemoryContextSwitchTo(spi);
+		add_providers(&table, extensions);
+		close_record(&table);
 	}
-	SPI_finish();
-	become_user(&saved);
-	return installed;
+	return extensions;
 }
 
 const InstalledExtension *
@@ -165,101 +119,176 @@ find_installed(const List *installed, const char *name)
 	return NULL;
 }
 
-static Datum
-column(HeapTuple row, Relation record, const char *name, bool *is_null)
-{
-	return heap_getattr(row, get_attnum(RelationGetRelid(record), name),
-						RelationGetDescr(record), is_null);
-}
-
 /*
  * Which version of the provider was installed last in this database; NULL if
- * that is not recorded. By a plain scan: a function may be called first where
- * no query could run, in a parallel worker or at the output of a row.
+ * that is not recorded. A function may be called first where no query could
+ * run, in a parallel worker or at the output of a row.
  */
 char *
 recorded_version(const char *full_name)
 {
-	Relation	record;
+	RecordTable table;
 	SysScanDesc scan;
-	HeapTuple	row;
+	HeapTuple	tuple;
 	char	   *version = NULL;
 	TimestampTz newest = DT_NOBEGIN;
 
 	/* logical decoding sees the tables of users only through the log */
-	if (HistoricSnapshotActive() || !has_record())
+	if (HistoricSnapshotActive() || !open_record(&table, AccessShareLock))
 		return NULL;
-	record = table_open(get_relname_relid("record",
-										  get_namespace_oid(OUR_EXTENSION, false)),
-						AccessShareLock);
-	scan = systable_beginscan(record, InvalidOid, false, NULL, 0, NULL);
-	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	scan = systable_beginscan(table.rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		bool		is_null;
-		Datum		name = column(row, record, "full_name", &is_null);
-		Datum		installed_at = column(row, record, "installed_at", &is_null);
+		RecordRow	row;
 
-		if (strcmp(TextDatumGetCString(name), full_name) != 0 ||
-			DatumGetTimestampTz(installed_at) < newest)
-			continue;
-		newest = DatumGetTimestampTz(installed_at);
-		version = TextDatumGetCString(column(row, record, "version", &is_null));
+		read_row(&table, tuple, &row);
+		if (strcmp(row.full_name, full_name) == 0 && row.installed_at >= newest)
+		{
+			newest = row.installed_at;
+			version = row.version;
+		}
 	}
 	systable_endscan(scan);
-	table_close(record, AccessShareLock);
+	close_record(&table);
 	return version;
+}
+
+/* 0 without a record, else 1 or 2 as the versions 0.1 and 0.2 have made it */
+static int
+record_layout(void)
+{
+	RecordTable table;
+
+	if (!open_record(&table, AccessShareLock))
+		return 0;
+	close_record(&table);
+	return table.has_lineage ? 2 : 1;
+}
+
+static void
+create_our_extension(void)
+{
+	CreateExtensionStmt *stmt = makeNode(CreateExtensionStmt);
+
+	ereport(NOTICE,
+			(errmsg("installing required extension \"%s\"", OUR_EXTENSION)));
+	stmt->extname = pstrdup(OUR_EXTENSION);
+	CreateExtension(make_parsestate(NULL), stmt);
+}
+
+static void
+update_our_extension(void)
+{
+	AlterExtensionStmt *stmt = makeNode(AlterExtensionStmt);
+
+	ereport(NOTICE,
+			(errmsg("updating required extension \"%s\"", OUR_EXTENSION)));
+	stmt->extname = pstrdup(OUR_EXTENSION);
+	ExecAlterExtensionStmt(make_parsestate(NULL), stmt);
 }
 
 /*
  * Creates extension "pginstall" in a database that does not have it, as
- * CASCADE would what is required.
+ * CASCADE would what is required, and updates one that an earlier release has
+ * made; as the bootstrap superuser, whoever asks.
  */
 void
 require_record(void)
 {
-	CreateExtensionStmt *stmt;
-	Identity	saved;
+	int			layout = record_layout();
+	Oid			user;
+	int			security_context;
 
-	if (has_record())
+	if (layout == 2)
 		return;
-	ereport(NOTICE,
-			(errmsg("installing required extension \"%s\"", OUR_EXTENSION)));
-	stmt = makeNode(CreateExtensionStmt);
-	stmt->extname = pstrdup(OUR_EXTENSION);
+	if (layout == 0)
+		take_over_schema();
 
-	become_superuser(&saved);
-	CreateExtension(make_parsestate(NULL), stmt);
+	/* an error needs no way back: the abort restores the user */
+	GetUserIdAndSecContext(&user, &security_context);
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
+						   security_context | SECURITY_LOCAL_USERID_CHANGE);
+	if (layout == 0)
+		create_our_extension();
+	else
+		update_our_extension();
 	CommandCounterIncrement();
-	become_user(&saved);
+	SetUserIdAndSecContext(user, security_context);
 
 	/* another version's script might not make what we need */
-	if (!has_record())
-		elog(ERROR, "extension \"%s\" was not created", OUR_EXTENSION);
+	if (record_layout() != 2)
+		elog(ERROR, "extension \"%s\" has not made the record", OUR_EXTENSION);
 }
 
 /*
- * The row of an extension that has just been created or updated, in place of
- * the one before, and of those of extensions that are gone, whichever way they
- * went.
+ * Deletes the rows that nobody will read: of the extension with that name, and
+ * of those that are not there.
  */
+static void
+sweep(RecordTable *table, const char *name, const List *installed)
+{
+	SysScanDesc scan = systable_beginscan(table->rel, InvalidOid, false, NULL,
+										  0, NULL);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		const InstalledExtension *present;
+		RecordRow	row;
+
+		read_row(table, tuple, &row);
+		present = find_installed(installed, row.name);
+		if (present == NULL || strcmp(row.name, name) == 0 ||
+			believe_row(table, tuple, present->oid) == NOT_BELIEVED)
+			delete_row(table, tuple);
+	}
+	systable_endscan(scan);
+}
+
+/* The row of an extension that has just been created or updated */
 void
 write_record(const ResultExtension *extension)
 {
-	Oid			types[] = {OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[lengthof(types)];
-	Identity	saved;
+	List	   *installed = extensions_of_catalog();
+	RecordTable table;
+	RecordRow	row;
 
-	values[0] = ObjectIdGetDatum(get_extension_oid(extension->name, false));
-	values[1] = CStringGetTextDatum(extension->name);
-	values[2] = CStringGetTextDatum(extension->full_name);
-	values[3] = CStringGetTextDatum(extension->version);
-	values[4] = CStringGetTextDatum(extension->digest);
-	values[5] = CStringGetTextDatum(extension->repository);
+	/* the statement itself may have dropped it, or an event trigger */
+	if (!open_record(&table, RowExclusiveLock))
+		return;
+	sweep(&table, extension->name, installed);
+	row.extension = get_extension_oid(extension->name, false);
+	row.name = extension->name;
+	row.full_name = extension->full_name;
+	row.version = extension->version;
+	row.digest = extension->digest;
+	row.repository = extension->repository;
+	row.installed_at = GetCurrentTransactionStartTimestamp();
+	insert_row(&table, &row);
+	close_record(&table);
+	CommandCounterIncrement();
+	remember_at_commit();
+}
 
-	become_superuser(&saved);
-	SPI_connect();
-	run_sql(delete_sql, 1, types, values);
-	run_sql(insert_sql, lengthof(types), types, values);
-	SPI_finish();
-	become_user(&saved);
+/* The rows of an extension that is being dropped; never an error of ours */
+void
+forget_extension(const char *name)
+{
+	RecordTable table;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (!open_record_unless_locked(&table))
+		return;
+	scan = systable_beginscan(table.rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		RecordRow	row;
+
+		read_row(&table, tuple, &row);
+		if (strcmp(row.name, name) == 0)
+			delete_row(&table, tuple);
+	}
+	systable_endscan(scan);
+	close_record(&table);
 }

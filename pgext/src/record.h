@@ -7,12 +7,17 @@
 
 #include "message.h"
 
-/* An extension of this database; full_name is NULL unless it came through us */
+/*
+ * An extension of this database. full_name and archive_version are NULL unless
+ * it came through us; version is what pg_extension says.
+ */
 typedef struct InstalledExtension
 {
+	Oid			oid;
 	char	   *name;
+	char	   *version;
 	char	   *full_name;
-	char	   *version;		/* as pg_extension has it */
+	char	   *archive_version;
 } InstalledExtension;
 
 extern List *installed_extensions(void);
@@ -21,5 +26,6 @@ extern const InstalledExtension *find_installed(const List *installed,
 extern char *recorded_version(const char *full_name);
 extern void require_record(void);
 extern void write_record(const ResultExtension *extension);
+extern void forget_extension(const char *name);
 
 #endif							/* PGINSTALL_RECORD_H */

@@ -228,6 +228,20 @@ search_request(const char *text)
 	return end_request(&buf);
 }
 
+/* What can be created here and matches the pattern */
+char *
+available_request(const char *pattern)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	begin_request(&buf, "search");
+	add_string(&buf, "text", "");
+	add_string(&buf, "pattern", pattern);
+	add_bool(&buf, "installable", true);
+	return end_request(&buf);
+}
+
 char *
 status_request(void)
 {

@@ -16,6 +16,7 @@ extern char *update_extension_request(const InstalledExtension *present,
 extern char *load_module_request(const char *library, const char *version,
 								 bool wait);
 extern char *search_request(const char *text);
+extern char *available_request(const char *pattern);
 extern char *status_request(void);
 
 #endif							/* PGINSTALL_REQUEST_H */

@@ -36,19 +36,38 @@ check_result_fits(const CreateResult *result, const char *name,
 
 /*
  * Asks, and makes sure that the answer is safe to use; root is where
- * PostgreSQL is to look.
+ * PostgreSQL is to look. NULL where the sidecar refuses.
  */
+CreateResult *
+try_for_extension(const char *request, const char *name, const char *version,
+				  char **root, const Answer **refusal)
+{
+	uid_t		sidecar;
+	Answer	   *answer = try_sidecar(request, REQUEST_CREATE_EXTENSION,
+									 &sidecar);
+
+	if (answer->kind == ANSWER_ERROR)
+	{
+		*refusal = answer;
+		return NULL;
+	}
+	check_result_fits(answer->created, name, version);
+	check_modules_found(answer->created);
+	*root = checked_extension_root(answer->created, sidecar);
+	return answer->created;
+}
+
+/* The same; what the sidecar refuses is raised as it is */
 CreateResult *
 ask_for_extension(const char *request, const char *name, const char *version,
 				  char **root)
 {
-	uid_t		sidecar;
-	CreateResult *result = ask_sidecar(request, REQUEST_CREATE_EXTENSION,
-									   &sidecar)->created;
+	const Answer *refusal;
+	CreateResult *result = try_for_extension(request, name, version, root,
+											 &refusal);
 
-	check_result_fits(result, name, version);
-	check_modules_found(result);
-	*root = checked_extension_root(result, sidecar);
+	if (result == NULL)
+		report_answer(refusal);
 	return result;
 }
 

@@ -8,6 +8,9 @@
 #include "compat.h"
 #include "message.h"
 
+extern CreateResult *try_for_extension(const char *request, const char *name,
+									   const char *version, char **root,
+									   const Answer **refusal);
 extern CreateResult *ask_for_extension(const char *request, const char *name,
 									   const char *version, char **root);
 extern void chain_in_root(const CreateResult *result, const char *root,

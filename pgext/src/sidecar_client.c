@@ -180,8 +180,8 @@ receive_line(Connection *conn, int *length)
 }
 
 /* Outside text is never a format */
-static void
-report(const Answer *answer)
+void
+report_answer(const Answer *answer)
 {
 	ereport(answer->elevel,
 			(answer->kind == ANSWER_ERROR ? errcode(answer->sqlerrcode) : 0,
@@ -190,9 +190,9 @@ report(const Answer *answer)
 			 answer->hint ? errhint("%s", answer->hint) : 0));
 }
 
-/* Notices are shown as they come; an error is raised as it is */
+/* The result or the error; notices are shown as they come */
 static Answer *
-receive_result(Connection *conn, RequestKind kind)
+receive_answer(Connection *conn, RequestKind kind)
 {
 	for (;;)
 	{
@@ -200,9 +200,9 @@ receive_result(Connection *conn, RequestKind kind)
 		char	   *line = receive_line(conn, &length);
 		Answer	   *answer = parse_answer(line, length, kind);
 
-		if (answer->kind == ANSWER_RESULT)
+		if (answer->kind != ANSWER_NOTICE)
 			return answer;
-		report(answer);
+		report_answer(answer);
 	}
 }
 
@@ -213,17 +213,17 @@ converse(Connection *conn, const char *request, RequestKind kind, uid_t *peer)
 	connect_to_sidecar(conn);
 	*peer = check_sidecar_peer(conn->sock);
 	send_request(conn, request);
-	return receive_result(conn, kind);
+	return receive_answer(conn, kind);
 }
 
 /*
- * Sends the request and returns the result, with whose process it came from.
- * Raises what the sidecar answers as an error; 58000 if it is not there or not
- * to be understood, 42501 if it is another's process, 57014 when
+ * Sends the request and returns the result, or the error that the sidecar
+ * answers, with whose process it came from. Raises 58000 if it is not there or
+ * not to be understood, 42501 if it is another's process, 57014 when
  * pginstall.timeout has passed.
  */
 Answer *
-ask_sidecar(const char *request, RequestKind kind, uid_t *peer)
+try_sidecar(const char *request, RequestKind kind, uid_t *peer)
 {
 	Connection	conn;
 	Answer	   *volatile answer = NULL;
@@ -245,6 +245,17 @@ ask_sidecar(const char *request, RequestKind kind, uid_t *peer)
 		release_sidecar_socket(conn.sock);
 	}
 	PG_END_TRY();
+	return answer;
+}
+
+/* The same; an error of the sidecar's is raised as it is */
+Answer *
+ask_sidecar(const char *request, RequestKind kind, uid_t *peer)
+{
+	Answer	   *answer = try_sidecar(request, kind, peer);
+
+	if (answer->kind == ANSWER_ERROR)
+		report_answer(answer);
 	return answer;
 }
 

@@ -8,6 +8,8 @@
 #include "message.h"
 
 extern void notify_sidecar(const char *request);
+extern Answer *try_sidecar(const char *request, RequestKind kind, uid_t *peer);
 extern Answer *ask_sidecar(const char *request, RequestKind kind, uid_t *peer);
+extern void report_answer(const Answer *answer);
 
 #endif							/* PGINSTALL_SIDECAR_CLIENT_H */

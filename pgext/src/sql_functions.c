@@ -9,6 +9,8 @@
 
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "remembered.h"
 #include "request.h"
 #include "sidecar_client.h"
 #include "utils/builtins.h"
@@ -19,24 +21,47 @@
 
 /* Not exported by PG_FUNCTION_INFO_V1 itself before PostgreSQL 16 */
 extern PGDLLEXPORT Datum pginstall_search(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum pginstall_available(PG_FUNCTION_ARGS);
 extern PGDLLEXPORT Datum pginstall_status(PG_FUNCTION_ARGS);
+extern PGDLLEXPORT Datum pginstall_remember(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(pginstall_search);
+PG_FUNCTION_INFO_V1(pginstall_available);
 PG_FUNCTION_INFO_V1(pginstall_status);
+PG_FUNCTION_INFO_V1(pginstall_remember);
+
+static char *
+wanted_text(text *wanted)
+{
+	char	   *string = text_to_cstring(wanted);
+
+	if (pg_mbstrlen(string) > MAX_SEARCH_CHARS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("text to search for has more than %d characters",
+						MAX_SEARCH_CHARS)));
+	return string;
+}
 
 /* sidecar_search(text) returns jsonb: search_result of the schema */
 Datum
 pginstall_search(PG_FUNCTION_ARGS)
 {
-	char	   *wanted = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *wanted = wanted_text(PG_GETARG_TEXT_PP(0));
 	uid_t		sidecar;
 
-	if (pg_mbstrlen(wanted) > MAX_SEARCH_CHARS)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("text to search for has more than %d characters",
-						MAX_SEARCH_CHARS)));
 	PG_RETURN_JSONB_P(ask_sidecar(search_request(wanted), REQUEST_SEARCH,
+								  &sidecar)->listing);
+}
+
+/* sidecar_available(text) returns jsonb: the same, of what can be created */
+Datum
+pginstall_available(PG_FUNCTION_ARGS)
+{
+	char	   *pattern = wanted_text(PG_GETARG_TEXT_PP(0));
+	uid_t		sidecar;
+
+	PG_RETURN_JSONB_P(ask_sidecar(available_request(pattern), REQUEST_SEARCH,
 								  &sidecar)->listing);
 }
 
@@ -48,4 +73,13 @@ pginstall_status(PG_FUNCTION_ARGS)
 
 	PG_RETURN_JSONB_P(ask_sidecar(status_request(), REQUEST_STATUS,
 								  &sidecar)->listing);
+}
+
+/* remember() returns void */
+Datum
+pginstall_remember(PG_FUNCTION_ARGS)
+{
+	PreventCommandIfReadOnly("pginstall.remember()");
+	remember_at_commit();
+	PG_RETURN_VOID();
 }

@@ -71,6 +71,7 @@ update_extension(UTILITY_PARAMS)
 	result = ask_for_extension(update_extension_request(present, version,
 														installed),
 							   present->full_name, version, &root);
+	require_record();
 	chain_in_root(result, root, UTILITY_ARGS);
 	CommandCounterIncrement();
 	write_record(linitial(result->extensions));

@@ -44,7 +44,13 @@ export type LoadModuleRequest = {
   wait: boolean
 }
 
-export type SearchRequest = { request: 'search'; server: RunningServer; text: string }
+export type SearchRequest = {
+  request: 'search'
+  server: RunningServer
+  text: string
+  pattern?: string
+  installable?: boolean
+}
 export type StatusRequest = { request: 'status'; server: RunningServer }
 export type Request =
   | CreateExtensionRequest

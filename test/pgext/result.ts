@@ -207,7 +207,7 @@ test.serial('a plain role has its extension recorded, and no way to the record',
   t.deepEqual(await plain.query('SELECT current_user'), [{ current_user: 'plain' }])
   await admin.query('CREATE EXTENSION good')
   t.deepEqual(await plain.query('SELECT name FROM pginstall.installed'), [{ name: 'good' }])
-  for (const sql of ['SELECT FROM pginstall.record', "SELECT pginstall.search('')", 'SELECT pginstall.status()']) {
+  for (const sql of ['DELETE FROM pginstall.record', "SELECT pginstall.search('')", 'SELECT pginstall.status()']) {
     t.is((await plain.errorOf(sql))?.code, '42501', sql)
   }
 })
@@ -222,6 +222,7 @@ test.serial('a schema that a stranger has made is not written to', async (t) => 
   await admin.query(`
     ALTER SCHEMA pginstall RENAME TO elsewhere; CREATE SCHEMA pginstall AUTHORIZATION stranger;
     CREATE TABLE pginstall.record AS TABLE elsewhere.record; CREATE TABLE pginstall.installed AS TABLE elsewhere.installed`)
-  t.is((await admin.errorOf('CREATE EXTENSION good'))?.code, '55000')
-  t.deepEqual(scene.sidecar.requests.length, 1)
+  await admin.query('CREATE EXTENSION good')
+  t.deepEqual(await admin.query('SELECT name FROM pginstall.record'), [])
+  t.deepEqual(await admin.query('SELECT name FROM elsewhere.installed'), [{ name: 'good' }])
 })

@@ -170,8 +170,11 @@ test('an answer to a search stays below the longest line', async (t) => {
   ])
   await client.mirror(await client.refresh(signal, new Date()), signal)
   const service = { machine: new LocalMachine(), repositories: [client], policy: readPolicy([]) }
-  const result = await search({ request: 'search', server, text: '' }, service, { signal })
+  const notices: string[] = []
+  const reply = { signal, notify: (notice: string) => notices.push(notice), warn: () => t.fail() }
+  const result = await search({ request: 'search', server, text: '' }, service, reply)
   t.true(result.extensions.length > 100 && result.extensions.length < 300)
+  t.deepEqual(notices, [`there are more than the ${result.extensions.length} extensions shown`])
   t.true(Buffer.byteLength(JSON.stringify({ result })) < 1024 * 1024)
 })
 
