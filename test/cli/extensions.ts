@@ -55,7 +55,7 @@ test('install creates, shows the notices, counts, and may be typed again', (t) =
   t.is(
     first.stdout,
     'installed: apple 1.10 (git.example/a/apple)\n' +
-      'installed: pginstall 0.1\n' +
+      'installed: pginstall 0.2\n' +
       'installed: pear 1.0 (git.example/b/pear)\n' +
       '2 installed, 0 there already, 0 failed\n',
   )
