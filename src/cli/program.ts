@@ -17,6 +17,7 @@ import { addServerCommand } from './commands/server.ts'
 import { addSetupCommand } from './commands/setup.ts'
 import { addSidecarCommand } from './commands/sidecar.ts'
 import { addStatusCommand } from './commands/status.ts'
+import { addTsearchCommand } from './commands/tsearch.ts'
 import { addUpdateCommand } from './commands/update.ts'
 import { addUploadCommand } from './commands/upload.ts'
 import { addVerifyCommand } from './commands/verify.ts'
@@ -46,6 +47,7 @@ export function createProgram(context: CliContext): Command {
   addSetupCommand(program, context)
   addPreloadCommand(program, context)
   addSidecarCommand(program, context)
+  addTsearchCommand(program, context)
   addConfigCommand(program, context)
   addCompletionCommand(program, context)
   return program

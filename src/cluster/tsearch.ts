@@ -8,60 +8,63 @@ import type { PgConfig } from '../adapters/pg-config.ts'
 import { PginstallError } from '../model/errors.ts'
 import type { Step } from './plan.ts'
 
-export function tsearchDirectory({ sharedir }: PgConfig): string {
-  return join(sharedir, 'tsearch_data')
-}
-
 /** Files below `directory` that the installation has links to. */
 export function linkedFiles(installation: PgConfig, directory: string): string[] {
   return ourLinks(installation, directory).map(({ file }) => file)
 }
 
 /**
- * Links for these files, in place of those of ours that lead elsewhere. What somebody else has put there stays: the same
- * content is as good as a link.
+ * Links to these files, in place of those to other versions, which are those that `isOwn`. What somebody else has put
+ * there stays: the same content is as good as a link.
  * @throws PginstallError duplicate_object
  */
-export function planLinks(files: string[], installation: PgConfig, directory: string): Step[] {
+export function planLinks(
+  files: string[],
+  installation: PgConfig,
+  directory: string,
+  isOwn: (file: string) => boolean,
+): Step[] {
   const ours = new Map(ourLinks(installation, directory).map((link) => [link.path, link.file]))
   return files.flatMap((file) => {
-    const path = join(tsearchDirectory(installation), basename(file))
+    const path = join(folderOf(installation), basename(file))
     const current = ours.get(path)
-    if (current === file) return []
-    const isThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined
-    if (isThere && current === undefined) {
-      if (isSameContent(path, file)) return []
-      throw new PginstallError('duplicate_object', `text search file "${path}" is somebody else's`, {
-        detail: `It is another one than ${file}, and dictionaries may be using it.`,
-        hint: 'Compare the two; move it away only if nothing needs it.',
-      })
-    }
-    return [{ what: `link ${path} to ${file}`, run: () => placeLink(path, file) }]
+    const isFree = current === undefined ? lstatSync(path, { throwIfNoEntry: false }) === undefined : isOwn(current)
+    if (current === file || (!isFree && isSameContent(path, file))) return []
+    if (isFree) return [{ what: `link ${path} to ${file}`, run: () => placeLink(path, file, installation) }]
+    throw new PginstallError('duplicate_object', `there is another text search file "${path}"`, {
+      detail: `It has not the content of "${file}"${current === undefined ? '' : `, and leads to "${current}"`}.`,
+      hint: 'Dictionaries may be using it: compare the two, and move it away if nothing needs it.',
+    })
   })
 }
 
-/** Takes away the links to these files, or all that lead below `directory`. */
-export function planUnlinks(installation: PgConfig, directory: string, files?: string[]): Step[] {
+/** Takes away the links to files that `isOwn`, which without it are all. */
+export function planUnlinks(
+  installation: PgConfig,
+  directory: string,
+  isOwn: (file: string) => boolean = () => true,
+): Step[] {
   return ourLinks(installation, directory)
-    .filter(({ file }) => files === undefined || files.includes(file))
+    .filter(({ file }) => isOwn(file))
     .map(({ path }) => ({
       what: `remove ${path}`,
       async run() {
         rmSync(path, { force: true })
-        await syncPath(tsearchDirectory(installation))
+        await syncPath(folderOf(installation))
       },
     }))
 }
 
-async function placeLink(path: string, file: string): Promise<void> {
+async function placeLink(path: string, file: string, installation: PgConfig): Promise<void> {
   const fresh = `${path}.${randomUUID()}.new`
   symlinkSync(file, fresh)
   renameSync(fresh, path)
-  await syncPath(join(path, '..'))
+  await syncPath(folderOf(installation))
 }
 
+/** Those too that a killed run has not renamed yet: they go with the others. */
 function ourLinks(installation: PgConfig, directory: string): { path: string; file: string }[] {
-  const folder = tsearchDirectory(installation)
+  const folder = folderOf(installation)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isSymbolicLink())
@@ -71,4 +74,8 @@ function ourLinks(installation: PgConfig, directory: string): { path: string; fi
 
 function isSameContent(path: string, file: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true && readFileSync(path).equals(readFileSync(file))
+}
+
+function folderOf({ sharedir }: PgConfig): string {
+  return join(sharedir, 'tsearch_data')
 }

@@ -15,6 +15,7 @@ import { withSession } from './session.ts'
 import { changesForUninstall, libraryName, splitLibraries } from './setting-values.ts'
 import { describeChanges, requireRights, sidecarUser } from './setup.ts'
 import { isManaged, planUnitRemoval } from './systemd.ts'
+import { planUnlinks } from './tsearch.ts'
 
 export type UninstallOptions = {
   target: string
@@ -90,7 +91,8 @@ async function planServer(options: UninstallOptions, cluster: Cluster): Promise<
       run: () => disable(cluster, role, changes, signal),
     })
   }
-  return options.sharesInstallation ? steps : [...steps, ...planFiles(cluster, role, libraryDirectory)]
+  if (options.sharesInstallation) return steps
+  return [...steps, ...planUnlinks(cluster.installation, unit.directory), ...planFiles(cluster, role, libraryDirectory)]
 }
 
 function planFiles(cluster: Cluster, role: Role, libraryDirectory: string): Step[] {

@@ -14,6 +14,7 @@ import { linkModules } from './module-links.ts'
 import { adviseOnPreload } from './preload-advice.ts'
 import { type Circumstances, checkProviders, type Present, type Resolved, Resolver } from './resolve.ts'
 import type { Store, StoredArchive } from './store.ts'
+import { checkTsearchFiles } from './tsearch-check.ts'
 import type { UnknownNames } from './unknown-names.ts'
 import { joinScripts } from './update-scripts.ts'
 
@@ -145,6 +146,7 @@ async function placeModules(
     mayReplace: asker.superuser || archive.trusted,
     back: update?.downgrade === true && update.from === archive.version,
   }
+  const remarks = checkTsearchFiles(archive, target.installation, target.name)
   const { names, waiting } = await linkModules(archive, options)
   if (waiting.length > 0) throw waitsForRestart(archive, waiting, target)
   for (const other of joined) {
@@ -152,7 +154,7 @@ async function placeModules(
     const more = other.manifest.modules.filter((module) => !Object.hasOwn(names, module))
     Object.assign(names, (await linkModules(other, { ...options, back: false }, more)).names)
   }
-  for (const warning of adviseOnPreload(archive, options, target.name)) warn(warning)
+  for (const warning of [...remarks, ...adviseOnPreload(archive, options, target.name)]) warn(warning)
   return { archive, joined, modules: names }
 }
 

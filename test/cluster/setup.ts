@@ -1,6 +1,6 @@
 // Set-up and the way back against real clusters: settings that exist, repetition, interruption, several clusters.
 // Serial: the command is waited for without doing anything else, so nothing would run beside it.
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Cluster } from '../helpers/cluster.ts'
@@ -55,7 +55,14 @@ test.serial('the hook is there after set-up, a dry run says so before, and repea
   t.regex(succeeds(t, stage.setup()).stderr, /everything is as it should be/)
   t.deepEqual(stage.snapshot(), after)
 
+  // As "pginstall tsearch link" makes them; that of the private installation is a link to the system's.
+  const folder = join(stage.installation.sharedir, 'tsearch_data')
+  rmSync(folder)
+  mkdirSync(folder)
+  symlinkSync('/somewhere/else', join(folder, 'theirs.syn'))
+  symlinkSync(join(stage.state, 'store', 'any', 'x.syn'), join(folder, 'ours.syn'))
   succeeds(t, stage.setup('--uninstall'))
+  t.deepEqual(readdirSync(folder), ['theirs.syn'])
   t.is(await shown(cluster, preload), '')
   t.deepEqual(newPaths(before, stage.snapshot()), [])
   t.notRegex(autoConf(stage), /pginstall|preload|library/)
