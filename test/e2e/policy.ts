@@ -207,3 +207,41 @@ test.serial('the current user of the statement counts, whoever has logged in', a
   await scene.fails('SELECT install()', refused('stranger'))
   await works(t, scene.session, create)
 })
+
+test.serial(
+  'pginstall.prefer: the first pattern that fits settles, whole segments only, and never beyond policy',
+  async (t) => {
+    const scene = await setScene(t, stage)
+    const { session, fails } = scene
+    const providers = ['git.example/a/tool', 'git.example/b/tool', 'git.example/b/deep/tool']
+    for (const fullName of providers) await serve(scene, fullName, ['1.0'], { fullName })
+    const ambiguous = (...names: string[]) => ({
+      code: 'PI001',
+      message: /several providers/,
+      detail: new RegExp(`extensions ${names.map((name) => `"${name}"`).join('(?:, | and )')} match`),
+    })
+    const prefer = (patterns: string) => session.query(`SET pginstall.prefer = '${patterns}'`)
+    const chosen = async (patterns: string, fullName: string) => {
+      await prefer(patterns)
+      await session.query('CREATE EXTENSION tool')
+      t.deepEqual(await session.query('SELECT full_name FROM pginstall.installed'), [{ full_name: fullName }], patterns)
+      await session.query('DROP EXTENSION tool')
+    }
+    await chosen('git.example/b/*, git.example/a/*', 'git.example/b/tool')
+    await chosen('git.example/none/**, git.example/a/*, **', 'git.example/a/tool')
+    await chosen('*/*/*/tool', 'git.example/b/deep/tool')
+    for (const patterns of ['', 'git.example/none/**', 'git.example/*', 'b/tool', 'git.exampl/**']) {
+      await prefer(patterns)
+      await fails('CREATE EXTENSION tool', ambiguous(...providers))
+    }
+    await prefer('git.example/b/**, git.example/a/tool')
+    await fails('CREATE EXTENSION tool', ambiguous('git.example/b/tool', 'git.example/b/deep/tool'))
+
+    configure(scene, { deny: 'git.example/a/tool' })
+    await prefer('git.example/a/tool')
+    await fails('CREATE EXTENSION tool', ambiguous('git.example/b/tool', 'git.example/b/deep/tool'))
+    await prefer('git.example/a/tool, git.example/b/*')
+    await session.query('CREATE EXTENSION tool')
+    t.deepEqual(await session.query('SELECT full_name FROM pginstall.installed'), [{ full_name: 'git.example/b/tool' }])
+  },
+)
