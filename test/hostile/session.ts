@@ -6,6 +6,8 @@ import { forgeArchive } from '../helpers/forged-archive.ts'
 import { type Scene, setScene } from '../helpers/scene.ts'
 import { type Stage, setStage } from '../helpers/stage.ts'
 
+/** Has plans run in parallel that need not be. */
+let parallelMode: string
 let stage: Stage
 let archive: string
 
@@ -13,6 +15,7 @@ const good = 'git.example/session/good'
 
 test.before(async () => {
   stage = await setStage()
+  parallelMode = stage.installation.versionNum < 160000 ? 'force_parallel_mode' : 'debug_parallel_query'
   archive = await forgeArchive(stage.directory.path, {
     fullName: good,
     control: `default_version = '1.0'\n`,
@@ -52,7 +55,7 @@ test.serial('settings that every role may change', async (t) => {
     SET default_transaction_isolation = serializable;
     SET default_transaction_deferrable = on;
     SET enable_seqscan = off;
-    SET force_parallel_mode = regress;
+    SET ${parallelMode} = regress;
     SET parallel_setup_cost = 0;
     SET min_parallel_table_scan_size = 0;
     SET datestyle = 'SQL, DMY';
@@ -145,7 +148,7 @@ test.serial('parallel workers', async (t) => {
   await query(`
     CREATE FUNCTION evil(name text) RETURNS text LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN
       EXECUTE format('CREATE EXTENSION %I', name); RETURN name; END $$;
-    SET force_parallel_mode = on`)
+    SET ${parallelMode} = on`)
   for (const name of ['good', good, 'hstore']) {
     const error = await errorOf(`SELECT evil('${name}')`)
     t.is(error?.code, '25000', error?.message)
@@ -153,7 +156,7 @@ test.serial('parallel workers', async (t) => {
   }
   t.is(scene.repository.requests.length, asked)
   // A superuser's settings go along to workers that work for somebody else.
-  await scene.session.query(`SET pginstall.timeout = '1min'; SET force_parallel_mode = on; SET ROLE worker`)
+  await scene.session.query(`SET pginstall.timeout = '1min'; SET ${parallelMode} = on; SET ROLE worker`)
   t.deepEqual(await scene.session.query(`SELECT current_setting('pginstall.timeout') AS timeout`), [
     { timeout: '1min' },
   ])
