@@ -45,21 +45,37 @@ export function describeCluster(dataDirectory: string, installation: PgConfig): 
   }
 }
 
+/** Clusters that are not looked for. */
+export type KnownClusters = {
+  /** Data directories of targets that there are. They count where the installation has no other. */
+  claimed: string[]
+  /** Where the repository server has its private cluster. */
+  repository: string
+}
+
 /**
  * The data directory of the one cluster that an installation has: one that runs, or one that Debian's tools have made.
  * @throws PginstallError undefined_file, invalid_parameter_value when there is none or more than one
  */
-export async function findDataDirectory(installation: PgConfig, signal: AbortSignal): Promise<string> {
-  const found = new Set([...runningClusters(installation), ...(await debianClusters(installation, signal)).keys()])
+export async function findDataDirectory(
+  installation: PgConfig,
+  { claimed, repository }: KnownClusters,
+  signal: AbortSignal,
+): Promise<string> {
+  const all = new Set([...runningClusters(installation), ...(await debianClusters(installation, signal)).keys()])
+  const privateOnes = join(realpathIfThere(repository) ?? repository, '/')
+  const shared = [...all].filter((directory) => !directory.startsWith(privateOnes))
+  const free = shared.filter((directory) => !claimed.includes(directory))
+  const found = free.length > 0 ? free : shared
   const [only] = found
-  if (only !== undefined && found.size === 1) return only
+  if (only !== undefined && found.length === 1) return only
   if (only === undefined) {
     throw new PginstallError('undefined_file', `no cluster of ${installation.path} was found`, {
       hint: 'Start its server, or say which one: --data-directory DIRECTORY.',
     })
   }
   throw new PginstallError('invalid_parameter_value', `several clusters belong to ${installation.path}`, {
-    detail: `Their data directories are ${[...found].sort().join(', ')}.`,
+    detail: `Their data directories are ${found.sort().join(', ')}.`,
     hint: 'Say which one: --data-directory DIRECTORY; and give each a --target NAME of its own.',
   })
 }

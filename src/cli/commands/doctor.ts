@@ -6,7 +6,9 @@ import type { PgConfig } from '../../adapters/pg-config.ts'
 import { readGrants } from '../../adapters/policy-settings.ts'
 import { Session } from '../../adapters/session.ts'
 import { readSettings, type Settings } from '../../adapters/settings.ts'
-import { withTarget } from '../../adapters/targets.ts'
+import { listTargets, withTarget } from '../../adapters/targets.ts'
+import { type Cluster, describeCluster } from '../../cluster/locate.ts'
+import { withSession } from '../../cluster/session.ts'
 import { reportError } from '../../model/errors.ts'
 import { addConnectionOptions } from '../connect.ts'
 import type { CliContext } from '../context.ts'
@@ -20,6 +22,8 @@ import { plain } from '../table.ts'
 
 type Options = ConnectionOptions & { target?: string; json?: true }
 
+/** As "pginstall setup" names one that is not named. */
+const defaultTarget = 'main'
 const settingsHint = '"pginstall config" shows all settings and where they are set.'
 
 export function addDoctorCommand(program: Command, context: CliContext): void {
@@ -28,7 +32,7 @@ export function addDoctorCommand(program: Command, context: CliContext): void {
       .command('doctor')
       .description('check everything that installing needs, and say what to type where something is wrong'),
   )
-    .option('--target <name>', 'with the settings of this target over the others')
+    .option('--target <name>', 'with the settings of this target over the others (default: "main", where it is set up)')
     .option('--json', 'as JSON')
     .addHelpText('after', '\nExit status: 0 when nothing is wrong, though there may be warnings; 1 when something is.')
     .action((options: Options) => doctor(context, options))
@@ -50,7 +54,8 @@ async function* examine(context: CliContext, options: Options): AsyncGenerator<F
   let directories: string[]
   let settings: Settings
   try {
-    directories = options.target === undefined ? given : withTarget(given, options.target)
+    const target = options.target ?? (listTargets(given).includes(defaultTarget) ? defaultTarget : undefined)
+    directories = target === undefined ? given : withTarget(given, target)
     settings = readSettings(directories)
     const grants = readGrants(directories).length
     yield ok('settings', `read from ${directories.join(', ')}; ${grants} grants`)
@@ -84,6 +89,12 @@ async function checkRunningServer(
   installation: PgConfig | undefined,
 ): Promise<Finding[]> {
   try {
+    const own = describeOwnCluster(options, environment, settings, installation)
+    if (own !== undefined) {
+      return await withSession(own, { preload: true }, ({ query }) =>
+        checkServer({ read: query }, settings, installation),
+      )
+    }
     const target = resolveConnection(options, environment, userInfo().username)
     const session = await Session.open(target, { signal, onNotice: () => undefined })
     try {
@@ -99,6 +110,20 @@ async function checkRunningServer(
       warning('server', `it was not looked into: ${text}`, hint ?? 'Connect as a role that it lets in: -U and -d'),
     ]
   }
+}
+
+/** Root, who says nothing else, asks the target's cluster as set-up does: in the name of the server's OS user. */
+function describeOwnCluster(
+  options: Options,
+  environment: CliContext['environment'],
+  { data_directory: directory }: Settings,
+  installation: PgConfig | undefined,
+): Cluster | undefined {
+  const { host, port, username, database } = options
+  const { PGHOST, PGPORT, PGUSER, PGDATABASE } = environment
+  const isTold = [host, port, username, database, PGHOST, PGPORT, PGUSER, PGDATABASE].some((given) => given)
+  if (process.getuid?.() !== 0 || isTold || directory === '' || installation === undefined) return undefined
+  return describeCluster(directory, installation)
 }
 
 function describeFinding({ check, state, message, hint }: Finding): string[] {

@@ -20,7 +20,7 @@ type ServerSettings = {
 const reload = 'in postgresql.conf, then: SELECT pg_reload_conf(); or all at once: pginstall setup'
 
 export async function checkServer(
-  session: Session,
+  session: Pick<Session, 'read'>,
   settings: Settings,
   installation: PgConfig | undefined,
 ): Promise<Finding[]> {
