@@ -52,7 +52,8 @@ async function readTarget(settings: Settings, role: string | undefined, signal: 
   let installation: PgConfig | undefined
   try {
     installation = await readPgConfig(settings.pg_config, signal)
-    const dataDirectory = settings.data_directory || (await findDataDirectory(installation, signal))
+    const dataDirectory =
+      settings.data_directory || (await findDataDirectory(installation, settings.server_directory, signal))
     const use = await readUse(describeCluster(dataDirectory, installation), role)
     return { ...known, ...use, ...ofInstallation(installation, directory) }
   } catch (thrown) {

@@ -45,22 +45,17 @@ export function describeCluster(dataDirectory: string, installation: PgConfig): 
   }
 }
 
-/** Clusters that are not looked for. */
-export type KnownClusters = {
-  /** Data directories of targets that there are. They count where the installation has no other. */
-  claimed: string[]
-  /** Where the repository server has its private cluster. */
-  repository: string
-}
-
 /**
  * The data directory of the one cluster that an installation has: one that runs, or one that Debian's tools have made.
+ * Not the private one of the repository server in directory `repository`; those that targets have claimed only where
+ * there is no other.
  * @throws PginstallError undefined_file, invalid_parameter_value when there is none or more than one
  */
 export async function findDataDirectory(
   installation: PgConfig,
-  { claimed, repository }: KnownClusters,
+  repository: string,
   signal: AbortSignal,
+  claimed: string[] = [],
 ): Promise<string> {
   const all = new Set([...runningClusters(installation), ...(await debianClusters(installation, signal)).keys()])
   const privateOnes = join(realpathIfThere(repository) ?? repository, '/')

@@ -66,15 +66,12 @@ async function runSetup(context: CliContext, options: Options): Promise<void> {
   const own = targetDirectory(configDirectory(context), target)
   const settings = settingsOf(context, target)
   const installation = await readPgConfig(options.pgConfig ?? settings.pg_config, context.signal)
-  const known = {
-    claimed: listTargets(context.configDirectories).map((name) => settingsOf(context, name).data_directory),
-    repository: settings.server_directory,
-  }
-  const wanted = options.dataDirectory ?? settings.data_directory
-  const cluster = describeCluster(
-    wanted || (await findDataDirectory(installation, known, context.signal)),
-    installation,
-  )
+  const claimed = listTargets(context.configDirectories).map((name) => settingsOf(context, name).data_directory)
+  const dataDirectory =
+    options.dataDirectory ||
+    settings.data_directory ||
+    (await findDataDirectory(installation, settings.server_directory, context.signal, claimed))
+  const cluster = describeCluster(dataDirectory, installation)
   requireUnclaimed(context, target, cluster)
   const setup: SetupOptions = {
     ...{ target, cluster, targetDirectory: own, socket: settings.socket, signal: context.signal },

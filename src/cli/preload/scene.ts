@@ -37,7 +37,7 @@ export async function openPreloadScene(context: CliContext, options: PreloadOpti
   const settings = readSettings(isSetUp ? withTarget(given, target) : given)
   const installation = await readPgConfig(settings.pg_config, signal)
   const cluster = describeCluster(
-    settings.data_directory || (await findDataDirectory(installation, signal)),
+    settings.data_directory || (await findDataDirectory(installation, settings.server_directory, signal)),
     installation,
   )
   requireRights(cluster, '"pginstall preload"')
