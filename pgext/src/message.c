@@ -157,6 +157,9 @@ parse_extension(JsonbContainer *object)
 	extension->name = required_string(object, "name");
 	extension->full_name = required_string(object, "full_name");
 	extension->version = required_string(object, "version");
+	extension->sql_version = optional_string(object, "sql_version");
+	if (extension->sql_version == NULL)
+		extension->sql_version = extension->version;
 	extension->digest = required_string(object, "digest");
 	extension->repository = required_string(object, "repository");
 
@@ -168,6 +171,9 @@ parse_extension(JsonbContainer *object)
 				   extension->name, extension->full_name);
 	check_fault("version", extension->version,
 				version_fault(extension->version, strlen(extension->version)));
+	check_fault("version", extension->sql_version,
+				version_fault(extension->sql_version,
+							  strlen(extension->sql_version)));
 	if (strlen(extension->digest) != DIGEST_BYTES ||
 		strspn(extension->digest, "0123456789abcdef") != DIGEST_BYTES)
 		bad_answer("\"digest\" is not a SHA-256 in lower-case hexadecimal.");

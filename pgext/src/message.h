@@ -40,7 +40,8 @@ typedef struct ResultExtension
 {
 	char	   *name;
 	char	   *full_name;
-	char	   *version;
+	char	   *version;		/* of the archive */
+	char	   *sql_version;	/* what the statement makes of it */
 	char	   *digest;
 	char	   *repository;
 	List	   *modules;		/* of ModuleLink */

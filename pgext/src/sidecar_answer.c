@@ -26,12 +26,12 @@ check_result_fits(const CreateResult *result, const char *name,
 				 errmsg("the pginstall sidecar answered for another extension"),
 				 errdetail("It was asked for \"%s\" and answered \"%s\".",
 						   name, answered)));
-	if (version && strcmp(first->version, version) != 0)
+	if (version && strcmp(first->sql_version, version) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYSTEM_ERROR),
 				 errmsg("the pginstall sidecar answered for another version"),
 				 errdetail("It was asked for version \"%s\" of \"%s\" and answered \"%s\".",
-						   version, name, first->version)));
+						   version, name, first->sql_version)));
 }
 
 /*

@@ -7,6 +7,7 @@ import { PginstallError } from '../model/errors.ts'
 import { builtinProvider } from '../model/manifest.ts'
 import type { ExtensionName } from '../model/names.ts'
 import { checkBeforeNetwork } from '../model/policy.ts'
+import { canCreate } from '../model/update-path.ts'
 import { compareVersions } from '../model/version-order.ts'
 import { type ExtensionRoot, makeExtensionRoot, type RootedExtension } from './extension-root.ts'
 import { linkDirectory } from './links.ts'
@@ -109,6 +110,9 @@ async function placeAsked(
 ): Promise<RootedExtension> {
   const { notify, signal } = circumstances
   const archive = await place.store.take(asked, notify, signal)
+  const { manifest, name, sqlVersion, missing } = archive
+  if (missing !== undefined && request.update === undefined && !canCreate(manifest.files, name, sqlVersion))
+    throw missing
   const joined =
     request.update === undefined
       ? []
@@ -144,7 +148,7 @@ async function placeModules(
     work: store.work,
     preloaded,
     mayReplace: asker.superuser || archive.trusted,
-    back: update?.downgrade === true && update.from === archive.version,
+    back: update?.downgrade === true && update.from === archive.version && archive.version === archive.sqlVersion,
   }
   const remarks = checkTsearchFiles(archive, target.installation, target.name)
   const { names, waiting } = await linkModules(archive, options)
@@ -162,7 +166,7 @@ async function placeModules(
  * PostgreSQL's own word for going back is an update, too; by accident it must not happen.
  * @throws PginstallError object_not_in_prerequisite_state
  */
-function checkDirection({ name, version }: Resolved, { update }: InstallRequest): void {
+function checkDirection({ name, sqlVersion: version }: Resolved, { update }: InstallRequest): void {
   if (update === undefined || update.downgrade || compareVersions(version, update.from) >= 0) return
   throw new PginstallError(
     'object_not_in_prerequisite_state',

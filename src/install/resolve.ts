@@ -12,22 +12,18 @@ import {
 import { builtinProvider } from '../model/manifest.ts'
 import { type ExtensionName, parseFullName } from '../model/names.ts'
 import { type Machine, type RunningServer, unmetNeeds } from '../model/platform.ts'
-import {
-  type Asker,
-  checkPins,
-  describePins,
-  judge,
-  narrowByPreference,
-  type Policy,
-  pinned,
-  refusal,
-} from '../model/policy.ts'
+import { type Asker, checkPins, judge, narrowByPreference, type Policy, pinned, refusal } from '../model/policy.ts'
 import { compareVersions } from '../model/version-order.ts'
+import { enumerate, noSuchVersion, notAvailable, unreachable } from './resolve-errors.ts'
 
 export type Resolved = {
   fullName: string
   name: string
   version: string
+  /** What the database is to have: that, or another to which the archive's scripts may lead. */
+  sqlVersion: string
+  /** To be raised when they do not. */
+  missing?: PginstallError
   archive: IndexedArchive
   repository: RepositoryClient
   /** Whether it is a trusted extension for whoever asked. */
@@ -66,7 +62,8 @@ export class Resolver {
   }
 
   /**
-   * Without a version: the newest release that is not yanked.
+   * Without a version: the newest release that is not yanked. With one that was never released by itself: that, too, for
+   * PostgreSQL takes any version to which scripts lead.
    * @throws PginstallError undefined_extension, ambiguous_extension, insufficient_privilege, no_suitable_archive,
    * io_error, verification_failed
    */
@@ -74,13 +71,15 @@ export class Resolver {
     const { repository, extension } = await this.#findProvider(name)
     const verdict = judge(extension.full_name, this.#circumstances.asker, this.#circumstances.policy)
     if (!verdict.allowed) throw refusal(extension.full_name, verdict.reason)
-    const release = chooseRelease(extension, version, repository, this.#circumstances.policy)
+    const { release, missing } = this.#chooseRelease(extension, version, repository)
     this.#circumstances.notify(`found extension ${name.short}, version ${release.version}, at ${repository.name}`)
     const archive = this.#chooseArchive(extension, release)
     return {
       fullName: extension.full_name,
       name: name.short,
       version: release.version,
+      sqlVersion: version ?? release.version,
+      ...(missing === undefined ? {} : { missing }),
       archive,
       repository,
       trusted: verdict.trusted,
@@ -94,7 +93,8 @@ export class Resolver {
       .filter((release) => !release.yanked && release.version !== version && this.#suitable(release).length > 0)
       .map((release) => {
         const archive = this.#chooseArchive(extension, release)
-        return { fullName, name, version: release.version, archive, repository, trusted }
+        const { version: other } = release
+        return { fullName, name, version: other, sqlVersion: other, archive, repository, trusted }
       })
   }
 
@@ -180,6 +180,24 @@ export class Resolver {
     return chosen
   }
 
+  #chooseRelease(
+    extension: IndexedExtension,
+    version: string | undefined,
+    repository: RepositoryClient,
+  ): { release: Release; missing?: PginstallError } {
+    const { policy } = this.#circumstances
+    if (version !== undefined) checkPins(extension.full_name, version, policy)
+    const releases = newestFirst(pinned(extension.full_name, extension.releases, policy))
+    const current = releases.filter(({ yanked }) => !yanked)
+    const release = version === undefined ? current[0] : current.find((other) => other.version === version)
+    if (release !== undefined) return { release }
+    const missing = noSuchVersion(extension, version, releases, repository, policy)
+    const isWithdrawn = releases.some((other) => other.version === version)
+    const newest = isWithdrawn ? undefined : current.find((other) => this.#suitable(other).length > 0)
+    if (version === undefined || newest === undefined) throw missing
+    return { release: newest, missing }
+  }
+
   #chooseArchive(extension: IndexedExtension, release: Release): IndexedArchive {
     const suitable = this.#suitable(release)
     const newest = suitable.toSorted((a, b) => b.build - a.build)[0]
@@ -255,67 +273,4 @@ export function checkProviders({ fullName, archive }: Resolved, present: Present
       hint: 'Another database of the cluster may have the other provider.',
     })
   }
-}
-
-export function unreachable(
-  repository: RepositoryClient,
-  cause: PginstallError,
-  expired: TopIndex | undefined = undefined,
-): PginstallError {
-  const last = expired === undefined ? '' : ` Its last index was good until ${expired.expires}.`
-  return new PginstallError('io_error', `could not reach repository ${repository.name}`, {
-    detail: `${cause.message[0]?.toUpperCase()}${cause.message.slice(1)}.${last}`,
-    hint: 'Try again when the repository is up, or take it out of setting "repositories".',
-    cause,
-  })
-}
-
-function chooseRelease(
-  extension: IndexedExtension,
-  version: string | undefined,
-  repository: RepositoryClient,
-  policy: Policy,
-): Release {
-  if (version !== undefined) checkPins(extension.full_name, version, policy)
-  const releases = newestFirst(pinned(extension.full_name, extension.releases, policy))
-  const current = releases.filter(({ yanked }) => !yanked)
-  const chosen = version === undefined ? current[0] : current.find((release) => release.version === version)
-  if (chosen !== undefined) return chosen
-  const yanked = releases.some((release) => release.version === version && release.yanked)
-  const what = version === undefined ? 'no version' : `no version "${version}"`
-  const there = current.map((release) => release.version).join(', ')
-  const all = releases.length === 0 ? 'There is none.' : 'All versions have been withdrawn.'
-  throw new PginstallError(
-    'undefined_extension',
-    `extension "${extension.full_name}" has ${what} at ${repository.name}`,
-    {
-      detail: [
-        describePins(extension.full_name, policy),
-        yanked ? `Version ${version} has been withdrawn.` : undefined,
-        current.length === 0 ? all : `There are: ${there}.`,
-      ]
-        .filter((sentence) => sentence !== undefined)
-        .join(' '),
-    },
-  )
-}
-
-function notAvailable(name: ExtensionName, repositories: RepositoryClient[], strangers: string[]): PginstallError {
-  const asked = name.kind === 'full' ? name.full : name.short
-  if (repositories.length === 0) {
-    return new PginstallError('undefined_extension', `extension "${asked}" is not available`, {
-      detail: 'PostgreSQL itself does not have it, and no repository is configured.',
-      hint: 'Name one in setting "repositories", with: pginstall config repositories NAME',
-    })
-  }
-  const others = strangers.length === 0 ? '' : ` They have ${enumerate(strangers)}.`
-  return new PginstallError('undefined_extension', `extension "${asked}" is not available`, {
-    detail: `PostgreSQL itself does not have it, nor has any repository asked: ${repositories.map((repository) => repository.name).join(', ')}.${others}`,
-    hint: `Look for it with: SELECT * FROM pginstall.search('${name.short.replaceAll("'", "''")}');`,
-  })
-}
-
-function enumerate(names: string[]): string {
-  const quoted = names.map((name) => `"${name}"`)
-  return quoted.length < 2 ? quoted.join('') : `${quoted.slice(0, -1).join(', ')} and ${quoted.at(-1)}`
 }

@@ -25,7 +25,8 @@ import { PginstallError } from '../model/errors.ts'
 import { type Manifest, manifestPath, parseManifest } from '../model/manifest.ts'
 import { type ExtensionName, flattenFullName, parseFullName } from '../model/names.ts'
 import { majorOf, type RunningServer } from '../model/platform.ts'
-import { type Resolved, unreachable } from './resolve.ts'
+import type { Resolved } from './resolve.ts'
+import { unreachable } from './resolve-errors.ts'
 
 export type StoredArchive = Resolved & {
   manifest: Manifest

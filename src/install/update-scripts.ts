@@ -18,14 +18,14 @@ export async function joinScripts(
   others: () => Promise<Resolved[]>,
   take: (resolved: Resolved) => Promise<StoredArchive>,
 ): Promise<StoredArchive[]> {
-  const { name, version, manifest } = wanted
+  const { name, sqlVersion: version, manifest } = wanted
   const steps = updateSteps(manifest.files, name)
   const joined: StoredArchive[] = []
   let left: Resolved[] | undefined
   while (!hasUpdatePath(steps, from, version)) {
     left ??= likelyFirst(await others(), from, version)
     const next = left.shift()
-    if (next === undefined) throw noWay(name, from, version, joined)
+    if (next === undefined) throw wanted.missing ?? noWay(wanted, from, joined)
     const archive = await take(next)
     joined.push(archive)
     steps.push(...updateSteps(archive.manifest.files, name))
@@ -48,7 +48,7 @@ function isBetween(version: string, low: string, high: string): boolean {
   return compareVersions(version, low) >= 0 && compareVersions(version, high) <= 0
 }
 
-function noWay(name: string, from: string, to: string, joined: StoredArchive[]): PginstallError {
+function noWay({ name, version: to }: StoredArchive, from: string, joined: StoredArchive[]): PginstallError {
   const looked = [to, ...joined.map(({ version }) => version)].join(', ')
   return new PginstallError(
     'invalid_parameter_value',

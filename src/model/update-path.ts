@@ -12,6 +12,14 @@ export function updateSteps(files: { path: string }[], name: string): UpdateStep
   })
 }
 
+/** Whether the scripts make the version from nothing: by one of its own, or by one of another version and updates. */
+export function canCreate(files: { path: string }[], name: string, version: string): boolean {
+  const steps = updateSteps(files, name)
+  const prefix = `${name}/${name}--`
+  const made = files.flatMap(({ path }) => (path.startsWith(prefix) ? path.slice(prefix.length, -'.sql'.length) : []))
+  return made.some((start) => !start.includes('--') && hasUpdatePath(steps, start, version))
+}
+
 export function hasUpdatePath(steps: UpdateStep[], from: string, to: string): boolean {
   const reached = new Set([from])
   // A Set's iterator also visits what is added meanwhile.

@@ -66,6 +66,35 @@ test.serial('where no scripts lead, the error comes before anything is changed',
   })
 })
 
+test.serial('a version that was never released by itself is made by the scripts of the newest', async (t) => {
+  const scene = await setScene(t, stage)
+  const { session } = scene
+  const versions = `SELECT sql_version, version FROM pginstall.installed WHERE name = 'middle'`
+  await offer(scene, 'middle', '1.3', {
+    '1.0': note('created 1.0'),
+    '1.0--1.1': note('1.0 to 1.1'),
+    '1.1--1.2': note('1.1 to 1.2'),
+    '1.2--1.3': note('1.2 to 1.3'),
+  })
+  for (const version of ['0.9', '1.4']) {
+    await scene.fails(`CREATE EXTENSION middle VERSION '${version}'`, {
+      code: '42704',
+      message: new RegExp(`^extension "git.example/middle/middle" has no version "${version}" at`),
+      detail: /^There are: 1\.3\.$/,
+    })
+  }
+  await session.query(`CREATE EXTENSION middle VERSION '1.1'`)
+  t.deepEqual(await session.query(versions), [{ sql_version: '1.1', version: '1.3' }])
+  await session.query(`ALTER EXTENSION middle UPDATE TO '1.2'`)
+  t.deepEqual(await session.query(versions), [{ sql_version: '1.2', version: '1.3' }])
+  await scene.fails(`ALTER EXTENSION middle UPDATE TO '1.1'`, { code: '55000', message: /^version "1\.1" .* is older/ })
+  await session.query('ALTER EXTENSION middle UPDATE')
+  t.deepEqual(
+    (await session.query('SELECT step FROM way ORDER BY id')).map(({ step }) => step),
+    ['created 1.0', '1.0 to 1.1', '1.1 to 1.2', '1.2 to 1.3'],
+  )
+})
+
 /** Builds one version and publishes it at the stage's own repository. */
 function publish(name: string, version: string, tree: Omit<SmallExtension, 'name' | 'version'>) {
   stage.configure({})

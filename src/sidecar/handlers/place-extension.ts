@@ -53,6 +53,7 @@ async function placeExtension(
       name: archive.name,
       full_name: archive.fullName,
       version: archive.version,
+      sql_version: archive.sqlVersion,
       digest: archive.archive.sha256,
       repository: archive.repository.name,
       modules,
