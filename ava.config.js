@@ -6,6 +6,7 @@ export default {
     '!dist/test/**/helpers/**',
     '!dist/test/package/**',
     '!dist/test/real/**',
+    '!dist/test/upgrade/**',
     '!dist/test/fuzz/{main,backend,target,targets/*}.js',
   ],
   concurrency: 2,

@@ -11,6 +11,7 @@ import { addInstallCommand } from './commands/install.ts'
 import { addListCommand } from './commands/list.ts'
 import { addOutdatedCommand } from './commands/outdated.ts'
 import { addPreloadCommand } from './commands/preload.ts'
+import { addPrepareUpgradeCommand } from './commands/prepare-upgrade.ts'
 import { addRemoveCommand } from './commands/remove.ts'
 import { addSearchCommand } from './commands/search.ts'
 import { addServerCommand } from './commands/server.ts'
@@ -48,6 +49,7 @@ export function createProgram(context: CliContext): Command {
   addPreloadCommand(program, context)
   addSidecarCommand(program, context)
   addTsearchCommand(program, context)
+  addPrepareUpgradeCommand(program, context)
   addConfigCommand(program, context)
   addCompletionCommand(program, context)
   return program

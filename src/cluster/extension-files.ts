@@ -2,7 +2,7 @@
 // tried before: a module that is missing, half there or broken refuses every login.
 import { randomUUID } from 'node:crypto'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { chown, rename, rm, unlink } from 'node:fs/promises'
+import { rename, rm, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { replaceFile, syncPath, writeDurably } from '../adapters/files.ts'
@@ -14,9 +14,9 @@ import { planLeftovers } from './leftovers.ts'
 import type { Cluster } from './locate.ts'
 import type { Step } from './plan.ts'
 import { libraryName } from './setting-values.ts'
+import { withTrialServer } from './trial-server.ts'
 
 const buildTimeLimitMs = 300_000
-const trialTimeLimitMs = 120_000
 
 /** The module of an installation. */
 export function modulePath({ pkglibdir }: PgConfig): string {
@@ -123,31 +123,17 @@ export async function removeFile(path: string): Promise<void> {
  * Loads a module in a server of the same installation that serves nobody: from the place where it is to stay, since
  * file systems for temporary files often let nothing be executed.
  */
-async function tryModule(module: string, { installation, owner }: Cluster, signal: AbortSignal): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'pginstall-try-'))
-  const user = process.getuid?.() === 0 ? { user: { uid: owner.uid, gid: owner.gid } } : {}
-  const options = { signal, timeoutMs: trialTimeLimitMs, cwd: directory, ...user }
-  const data = join(directory, 'data')
-  const program = (name: string) => join(installation.bindir, name)
+async function tryModule(module: string, cluster: Cluster, signal: AbortSignal): Promise<void> {
   try {
-    await chown(directory, owner.uid, owner.gid)
-    await runProcess(
-      program('initdb'),
-      ['-D', data, '-U', 'pginstall', '-A', 'trust', '--no-locale', '--no-sync'],
-      options,
-    )
-    // Without input the session ends as soon as it has begun, which is when its libraries are loaded.
-    const load = `session_preload_libraries=${module}`
-    await runProcess(program('postgres'), ['--single', '-D', data, '-F', '-c', load, 'postgres'], options)
+    await withTrialServer(cluster, signal, (trial) => trial({ session_preload_libraries: module }))
   } catch (cause) {
     signal.throwIfAborted()
-    throw new PginstallError('build_failed', `the server cannot load the new ${basename(modulePath(installation))}`, {
+    const name = basename(modulePath(cluster.installation))
+    throw new PginstallError('build_failed', `the server cannot load the new ${name}`, {
       detail: cause instanceof PginstallError ? (cause.detail ?? cause.message) : describeCause(cause),
       hint: 'Nothing was replaced.',
       cause,
     })
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
   }
 }
 

@@ -10,15 +10,15 @@ import { listTargets, withTarget } from '../../adapters/targets.ts'
 import { type Cluster, describeCluster } from '../../cluster/locate.ts'
 import { withSession } from '../../cluster/session.ts'
 import { reportError } from '../../model/errors.ts'
+import { type Finding, failure, ok, warning } from '../../model/finding.ts'
 import { addConnectionOptions } from '../connect.ts'
 import type { CliContext } from '../context.ts'
-import { type Finding, failure, ok, warning } from '../doctor/finding.ts'
+import { describeFinding } from '../describe-finding.ts'
 import { checkInstallation } from '../doctor/installation.ts'
 import { checkDirectory, checkDisk, checkUsers } from '../doctor/machine.ts'
 import { checkRepositories } from '../doctor/repositories.ts'
 import { checkServer } from '../doctor/server.ts'
 import { checkSidecar } from '../doctor/sidecar.ts'
-import { plain } from '../table.ts'
 
 type Options = ConnectionOptions & { target?: string; json?: true }
 
@@ -124,12 +124,4 @@ function describeOwnCluster(
   const isTold = [host, port, username, database, PGHOST, PGPORT, PGUSER, PGDATABASE].some((given) => given)
   if (process.getuid?.() !== 0 || isTold || directory === '' || installation === undefined) return undefined
   return describeCluster(directory, installation)
-}
-
-function describeFinding({ check, state, message, hint }: Finding): string[] {
-  const indent = ' '.repeat(9)
-  return [
-    `${state.padEnd(indent.length)}${check}: ${message}`,
-    ...(hint === undefined ? [] : [`${indent}→ ${hint}`]),
-  ].map(plain)
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { packagePath } from '../../adapters/package-root.ts'
 import { type PgConfig, readPgConfig } from '../../adapters/pg-config.ts'
 import { parseControlFile } from '../../model/control-file.ts'
+import { error, type Finding, failure, ok, warning } from '../../model/finding.ts'
 import { formatVersionNum, majorOf } from '../../model/platform.ts'
-import { error, type Finding, failure, ok, warning } from './finding.ts'
 
 const firstMajor = 13
 const lastMajor = 18

@@ -2,7 +2,7 @@
 import { statfsSync, statSync } from 'node:fs'
 import { findUser } from '../../adapters/privileges.ts'
 import type { Settings } from '../../adapters/settings.ts'
-import { error, type Finding, failure, ok, warning } from './finding.ts'
+import { error, type Finding, failure, ok, warning } from '../../model/finding.ts'
 
 /** Room below which an installation may fail, and below which little else works either; bytes. */
 const scarceBytes = 512 * 1024 * 1024

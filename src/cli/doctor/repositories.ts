@@ -3,9 +3,9 @@ import { createHttpClient, type HttpClient } from '../../adapters/http-client.ts
 import { type RepositorySettings, readRepositories } from '../../adapters/repository-settings.ts'
 import { checkUri, routeTo } from '../../adapters/repository-uri.ts'
 import type { Settings } from '../../adapters/settings.ts'
+import { error, type Finding, failure, ok, warning } from '../../model/finding.ts'
 import { indexTimeLimitMs, maxTopIndexBytes, parseTopIndex, topIndexPath } from '../../model/index.ts'
 import { openIndex, openUnsignedIndex } from '../../model/signature.ts'
-import { error, type Finding, failure, ok, warning } from './finding.ts'
 
 /** A clock that is off by more than this is wrong, whoever's it is. */
 const maxSkewMs = 5 * 60_000

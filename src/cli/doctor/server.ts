@@ -4,8 +4,8 @@ import type { PgConfig } from '../../adapters/pg-config.ts'
 import { findUser } from '../../adapters/privileges.ts'
 import type { Session } from '../../adapters/session.ts'
 import type { Settings } from '../../adapters/settings.ts'
+import { error, type Finding, ok, warning } from '../../model/finding.ts'
 import { formatVersionNum, majorOf } from '../../model/platform.ts'
-import { error, type Finding, ok, warning } from './finding.ts'
 
 type ServerSettings = {
   version_num: number

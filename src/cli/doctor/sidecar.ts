@@ -4,7 +4,7 @@ import { findUser } from '../../adapters/privileges.ts'
 import type { Settings } from '../../adapters/settings.ts'
 import { askSidecarStatus, readEnvironment, type SidecarAnswer } from '../../adapters/sidecar-client.ts'
 import { PginstallError } from '../../model/errors.ts'
-import { error, type Finding, failure, ok, warning } from './finding.ts'
+import { error, type Finding, failure, ok, warning } from '../../model/finding.ts'
 
 /** As libcurl reads them; http_proxy in lower case only, since CGI sets the other. */
 const proxyVariables = ['http_proxy', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY', 'no_proxy', 'NO_PROXY']

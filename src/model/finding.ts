@@ -1,5 +1,5 @@
-// What doctor finds: one line for each thing it looked at, and what to type where something is wrong.
-import { reportError } from '../../model/errors.ts'
+// What doctor and prepare-upgrade find: one line for each thing looked at, and what to type where something is wrong.
+import { reportError } from './errors.ts'
 
 export type Finding = {
   /** What was looked at: `sidecar`, `disk`. */
