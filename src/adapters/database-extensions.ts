@@ -1,5 +1,6 @@
 // The extensions of one database: PostgreSQL's own catalog, and our record of where they came from.
 import { PginstallError } from '../model/errors.ts'
+import type { ReleaseSummary } from '../model/release-summary.ts'
 import type { Session } from './session.ts'
 
 /** `full_name` to `installed_at` are of those that came through pginstall. */
@@ -22,6 +23,10 @@ export type FoundExtension = {
   description: string
   repository: string
   installable: boolean
+  /** Only where the words are its short or full name; newest first. */
+  releases?: ReleaseSummary[]
+  /** How many there are besides. */
+  more_releases?: number
 }
 
 export type RepositoryStatus = {
@@ -60,10 +65,22 @@ export async function listOtherDatabases(session: Session): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
-/** What the sidecar's copy of the indexes has whose full name or description contains the words. */
-export async function searchExtensions(session: Session, words: string): Promise<FoundExtension[]> {
+/**
+ * What the sidecar's copy of the indexes has whose full name or description contains the words, and how many there are
+ * more than fit into its answer.
+ */
+export async function searchExtensions(
+  session: Session,
+  words: string,
+): Promise<{ extensions: FoundExtension[]; more: number }> {
   await requireSqlSurface(session)
-  return session.read('SELECT * FROM pginstall.search($1) ORDER BY name, full_name, repository', [words])
+  const [row] = await session.read<{ answer: { extensions: FoundExtension[]; more: number } }>(
+    'SELECT pginstall.sidecar_search($1) AS answer',
+    [words],
+  )
+  const { extensions = [], more = 0 } = row?.answer ?? {}
+  const order = ({ name, full_name, repository }: FoundExtension) => [name, full_name, repository].join('\0')
+  return { extensions: extensions.toSorted((a, b) => (order(a) < order(b) ? -1 : 1)), more }
 }
 
 export async function readStatus(session: Session): Promise<RepositoryStatus[]> {

@@ -92,7 +92,10 @@ function listDatabases(session: Session): Promise<{ oid: number; name: string; c
   )
 }
 
-/** Of schema pginstall only what our own extension has made is read, and no table that inherits from it. */
+/**
+ * Of schema pginstall only what our own extension has made is read, and no table that inherits from it. Rows count by
+ * name, since pg_upgrade gives extensions other oids; one too many keeps an archive too many.
+ */
 async function readDatabase(session: Session): Promise<Omit<DatabaseUse, 'name'>> {
   const modules = await session.query<{ probin: string }>(
     'SELECT DISTINCT probin FROM pg_proc WHERE probin IS NOT NULL',
@@ -109,7 +112,7 @@ async function readDatabase(session: Session): Promise<Omit<DatabaseUse, 'name'>
       ? []
       : await session.query<RecordedExtension>(
           `SELECT DISTINCT r.full_name, r.version, r.digest FROM ONLY pginstall.record r
-             JOIN pg_extension e ON e.oid = r.extension AND e.extname::text = r.name`,
+             JOIN pg_extension e ON e.extname::text = r.name`,
         )
   return { extensions, modules: modules.map(({ probin }) => basename(probin, '.so')) }
 }

@@ -10,6 +10,8 @@ import { runPginstall } from '../helpers/command.ts'
 import { writeSourceTree } from '../helpers/source-trees.ts'
 import { type Stage, setStage } from '../helpers/stage.ts'
 
+type Release = { version: string; installable: boolean }
+
 let stage: Stage
 
 test.before(async () => {
@@ -133,13 +135,21 @@ test('search, info, outdated and status show what the server knows', (t) => {
   t.regex(unready.stderr, new RegExp(`HINT: .*pginstall install pginstall --database ${database}$`, 'm'))
   t.is(run('install', 'apple=1.9', 'pginstall').status, 0)
   t.regex(run('search', 'a/a').stdout, /^git\.example\/a\/apple {2}1\.10 +stage +yes +made for a test$/m)
-  t.is(json('search').length, 4)
-  t.deepEqual(json('search', 'nothing has this'), [])
+  t.is(json('search').extensions.length, 4)
+  t.deepEqual(json('search', 'nothing has this'), { extensions: [], more: 0 })
   t.like(json('info', 'apple'), {
     installed: { full_name: 'git.example/a/apple', version: '1.9', repository: 'stage' },
     builtin: null,
     available: [{ version: '1.10', installable: true }],
   })
+  t.deepEqual(
+    json('info', 'apple').available[0].releases.map(({ version, installable }: Release) => [version, installable]),
+    [
+      ['1.10', true],
+      ['1.9', true],
+    ],
+  )
+  t.regex(run('info', 'salad').stdout, /^VERSION +RUNS HERE +NEEDS\n2\.0 +yes +any PostgreSQL, extension apple$/m)
   t.is(json('info', 'hstore').builtin.name, 'hstore')
   t.is(json('info', 'pear').available.length, 2)
   t.regex(run('info', 'git.example/a/apple').stdout, /^installed: +git\.example\/a\/apple\nversion: +1\.9$/m)

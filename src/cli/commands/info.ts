@@ -10,9 +10,10 @@ import {
 } from '../../adapters/database-extensions.ts'
 import { PginstallError } from '../../model/errors.ts'
 import { type ExtensionName, parseExtensionName } from '../../model/names.ts'
+import type { ReleaseSummary } from '../../model/release-summary.ts'
 import { addConnectionOptions, withSession } from '../connect.ts'
 import type { CliContext } from '../context.ts'
-import { formatFields } from '../table.ts'
+import { formatFields, formatTable } from '../table.ts'
 
 type Options = ConnectionOptions & { json?: true }
 
@@ -43,7 +44,8 @@ async function info(context: CliContext, name: ExtensionName, options: Options):
   const known = await withSession(context, options, async (session): Promise<Info> => {
     const installed = (await listExtensions(session)).find(isMeant) ?? null
     const builtin = name.kind === 'short' ? ((await findBuiltin(session, name.short)) ?? null) : null
-    return { name: text, installed, builtin, available: (await searchExtensions(session, text)).filter(isMeant) }
+    const { extensions } = await searchExtensions(session, text)
+    return { name: text, installed, builtin, available: extensions.filter(isMeant) }
   })
   if (known.installed === null && known.builtin === null && known.available.length === 0) {
     throw new PginstallError('undefined_extension', `extension "${text}" is not known here`, {
@@ -81,12 +83,38 @@ function describeInstalled(extension: DatabaseExtension): string[] {
   ])
 }
 
-function describeAvailable({ full_name, version, repository, installable, description }: FoundExtension): string[] {
-  return formatFields([
-    ['available', full_name],
-    ['version', version],
-    ['repository', repository],
-    ['runs here', installable ? 'yes' : 'no'],
-    ['description', description],
-  ])
+function describeAvailable(extension: FoundExtension): string[] {
+  const { full_name, version, repository, installable, description, releases = [], more_releases: more = 0 } = extension
+  const rows = releases.map((release) => [release.version, stateOf(release), needsOf(release)])
+  return [
+    ...formatFields([
+      ['available', full_name],
+      ['version', version],
+      ['repository', repository],
+      ['runs here', installable ? 'yes' : 'no'],
+      ['description', description],
+    ]),
+    ...formatTable(['VERSION', 'RUNS HERE', 'NEEDS'], rows),
+    ...(more === 0 ? [] : [`and ${more} older versions`]),
+  ]
+}
+
+function stateOf({ yanked, permitted, installable }: ReleaseSummary): string {
+  if (yanked) return 'withdrawn'
+  if (!permitted) return 'not by policy'
+  return installable ? 'yes' : 'no'
+}
+
+/** Of the archive that runs here, else what each of them lacks. */
+function needsOf({ archives }: ReleaseSummary): string {
+  const suitable = archives.find(({ unmet }) => unmet.length === 0)
+  if (suitable === undefined) return [...new Set(archives.flatMap(({ unmet }) => unmet))].join(' ')
+  const { postgresql, architecture, libraries, requires } = suitable
+  const needs = [
+    postgresql === null ? 'any PostgreSQL' : `PostgreSQL ${postgresql}`,
+    architecture ?? [],
+    libraries,
+    requires.map((name) => `extension ${name}`),
+  ]
+  return needs.flat().join(', ')
 }

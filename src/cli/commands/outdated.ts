@@ -41,7 +41,7 @@ async function findOutdated(session: Session): Promise<Outdated[]> {
   const outdated: Outdated[] = []
   for (const { name, full_name, version, repository } of await listExtensions(session)) {
     if (full_name === null || version === null || repository === null) continue
-    const newest = (await searchExtensions(session, full_name)).find(
+    const newest = (await searchExtensions(session, full_name)).extensions.find(
       (found) => found.full_name === full_name && found.repository === repository && found.installable,
     )
     if (newest === undefined || compareVersions(newest.version, version) <= 0) continue

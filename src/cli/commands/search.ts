@@ -25,11 +25,11 @@ async function search(context: CliContext, text: string, options: Options): Prom
     context.out(JSON.stringify(found, null, 2))
     return
   }
-  if (found.length === 0) {
+  if (found.extensions.length === 0) {
     context.progress('no extension has that in its name or description')
     return
   }
-  const rows = found.map(({ full_name, version, repository, installable, description }) => [
+  const rows = found.extensions.map(({ full_name, version, repository, installable, description }) => [
     full_name,
     version,
     repository,
