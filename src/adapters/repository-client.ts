@@ -19,6 +19,7 @@ import { parseJson } from '../model/schema.ts'
 import { openIndex, openUnsignedIndex } from '../model/signature.ts'
 import { type HttpClient, isLoopback } from './http-client.ts'
 import { IndexFiles, type SignedFile, sha256 } from './index-files.ts'
+import { PublishedArchives } from './published-archives.ts'
 import type { RepositorySettings } from './repository-settings.ts'
 import { checkUri } from './repository-uri.ts'
 
@@ -45,6 +46,7 @@ export class RepositoryClient {
   readonly uri: string
   /** Whether the next repository may answer while this one cannot. */
   readonly fallback: boolean
+  readonly published: PublishedArchives
   #settings: RepositorySettings
   #files: IndexFiles
   #http: HttpClient
@@ -60,6 +62,8 @@ export class RepositoryClient {
     this.fallback = settings.fallback
     this.#settings = settings
     this.#files = new IndexFiles({ parent: options.directory, repository: settings.name, work: options.work })
+    const place = { parent: options.directory, repository: settings.name }
+    this.published = new PublishedArchives({ ...place, trust: this.#trust() })
     this.#http = options.http
   }
 
@@ -237,7 +241,7 @@ export class RepositoryClient {
   #readKept(): Kept | undefined {
     const text = this.#files.readSigned()
     if (text === undefined) return undefined
-    const trust = JSON.stringify([this.#settings.unsigned, this.#settings.keys])
+    const trust = this.#trust()
     const last = lastOpened.get(this.name)
     if (last?.text === text && last.trust === trust) return last.kept
     try {
@@ -250,6 +254,10 @@ export class RepositoryClient {
       if (cause instanceof PginstallError) return undefined
       throw cause
     }
+  }
+
+  #trust(): string {
+    return JSON.stringify([this.#settings.unsigned, this.#settings.keys])
   }
 
   #open(envelope: string): TopIndex {

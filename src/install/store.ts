@@ -101,6 +101,7 @@ export class Store {
    */
   async take(resolved: Resolved, notify: (message: string) => void, signal: AbortSignal): Promise<StoredArchive> {
     const path = this.#pathOf(resolved)
+    resolved.repository.published.check(resolved.archive)
     if (!claim(path)) {
       notify(`fetching ${resolved.repository.archiveUrl(resolved.archive)}`)
       await unlessAborted(this.#fetchOnce(resolved, path), signal)
@@ -129,6 +130,7 @@ export class Store {
       const staged = join(work, 'staged')
       await this.#stage(staged, work, manifest)
       await resolved.repository.indexKept()
+      resolved.repository.published.remember(resolved.archive)
       await this.#commit(staged, path)
     } finally {
       rmSync(work, { recursive: true, force: true })

@@ -1,14 +1,16 @@
 // Repositories that lie in their index: replays, clocks, split views, names of others. Each is refused, and nothing of it stays.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import test from 'ava'
-import { maxTopIndexBytes, type NameIndex, nameIndexPath, topIndexPath } from '../../src/model/index.ts'
+import { archivePath, maxTopIndexBytes, type NameIndex, nameIndexPath, topIndexPath } from '../../src/model/index.ts'
 import { openUnsignedIndex } from '../../src/model/signature.ts'
 import { writeSettings } from '../helpers/command.ts'
+import { forgeArchive } from '../helpers/forged-archive.ts'
 import { setScene } from '../helpers/scene.ts'
 import { writeSourceTree } from '../helpers/source-trees.ts'
 import { type Stage, setStage } from '../helpers/stage.ts'
-import { serveStaticRepository } from '../helpers/static-repository.ts'
+import { type StaticRepository, serveStaticRepository } from '../helpers/static-repository.ts'
 
 let stage: Stage
 const archives: Record<string, string> = {}
@@ -130,18 +132,36 @@ for (const [title, amend, expected] of [
   test.serial(`an index has ${title}`, async (t) => {
     const { repository, fails } = await setScene(t, stage)
     await repository.add(archives.victim as string)
-    repository.publish({
-      amend: (top) => {
-        const index = JSON.parse(repository.files.get(nameIndexPath(top.names.victim as string)) as string) as NameIndex
-        const text = JSON.stringify({ ...index, extensions: index.extensions.map(amend) })
-        const digest = createHash('sha256').update(text).digest('hex')
-        repository.files.set(nameIndexPath(digest), text)
-        return { ...top, names: { victim: digest } }
-      },
-    })
+    publishAmended(repository, 'victim', amend)
     await fails('CREATE EXTENSION victim', expected)
   })
 }
+
+test.serial('an archive that was fetched has other bytes now, under the same name', async (t) => {
+  const { repository, session, fails } = await setScene(t, stage)
+  const forge = (answer: number) =>
+    forgeArchive(stage.directory.make(`changing-${answer}`), {
+      fullName: 'evil.example/x/changing',
+      control: `default_version = '1.0'\n`,
+      script: `CREATE FUNCTION changing() RETURNS int4 LANGUAGE sql AS 'SELECT ${answer}';`,
+    })
+  const [first, second] = [await forge(1), await forge(2)]
+  await repository.add(first)
+  repository.publish()
+  await session.query('CREATE EXTENSION changing; DROP EXTENSION changing')
+  const content = readFileSync(second)
+  const sha256 = createHash('sha256').update(content).digest('hex')
+  repository.files.set(archivePath(sha256, basename(second)), content)
+  publishAmended(repository, 'changing', (extension) => withArchive(extension, { sha256, size: content.length }))
+  const message = /archive "evil\.example\+x\+changing--1\.0--any--1\.tar\.gz" has other bytes than when it was fetched/
+  await fails('CREATE EXTENSION changing', { ...untrusted, message, hint: /build number/ })
+  // A rebuild is another archive.
+  const rebuilt = (file: string) => file.replace('--1.tar.gz', '--2.tar.gz')
+  await repository.add(second, (archive) => ({ ...archive, file: rebuilt(archive.file), build: 2 }))
+  repository.publish()
+  await session.query('CREATE EXTENSION changing')
+  t.deepEqual(await session.query('SELECT changing()'), [{ changing: 2 }])
+})
 
 test.serial(
   'an index as large as may be keeps nobody out, and a larger one is refused, by a sidecar that lives',
@@ -166,6 +186,19 @@ test.serial(
     t.true(Number(peak) < 400_000, `${peak} kB`)
   },
 )
+
+/** A new index that says of an extension what `amend` makes of it. */
+function publishAmended(repository: StaticRepository, name: string, amend: (extension: Extension) => Extension): void {
+  repository.publish({
+    amend: (top) => {
+      const index = JSON.parse(repository.files.get(nameIndexPath(top.names[name] as string)) as string) as NameIndex
+      const text = JSON.stringify({ ...index, extensions: index.extensions.map(amend) })
+      const digest = createHash('sha256').update(text).digest('hex')
+      repository.files.set(nameIndexPath(digest), text)
+      return { ...top, names: { [name]: digest } }
+    },
+  })
+}
 
 type Extension = NameIndex['extensions'][number]
 
