@@ -10,7 +10,7 @@ import { checkBeforeNetwork } from '../model/policy.ts'
 import { canCreate } from '../model/update-path.ts'
 import { compareVersions } from '../model/version-order.ts'
 import { type ExtensionRoot, makeExtensionRoot, type RootedExtension } from './extension-root.ts'
-import { linkDirectory } from './links.ts'
+import { type LinkedModule, linkDirectory } from './links.ts'
 import { linkModules } from './module-links.ts'
 import { adviseOnPreload } from './preload-advice.ts'
 import { type Circumstances, checkProviders, type Present, type Resolved, Resolver } from './resolve.ts'
@@ -179,13 +179,13 @@ function checkDirection({ name, sqlVersion: version }: Resolved, { update }: Ins
   )
 }
 
-function waitsForRestart({ name, version }: StoredArchive, modules: string[], target: Target): PginstallError {
-  const quoted = modules.map((module) => `"${module}"`).join(', ')
+function waitsForRestart({ name, version }: StoredArchive, preloaded: LinkedModule[], target: Target): PginstallError {
+  const running = preloaded.map((one) => `version ${one.version} of its module "${one.module}"`).join(', ')
   return new PginstallError(
     'object_not_in_prerequisite_state',
     `version "${version}" of extension "${name}" waits for a restart of the server`,
     {
-      detail: `The server has preloaded another version of its module ${quoted}, and a second one beside it would not load. The new one is in the store.`,
+      detail: `The server has preloaded ${running}, and a second one beside it would not load. The new one is in the store.`,
       hint: `Stop the server, type "pginstall preload switch --target ${target.name}" on its machine, start it, and repeat the statement.`,
     },
   )

@@ -21,8 +21,8 @@ import type { PlacedArchive } from './store.ts'
 /** Module as scripts name it: the bare name under which the server finds it. */
 export type ModuleNames = Record<string, string>
 
-/** `waiting`: modules whose links are switched at the server's next restart only. */
-export type Linked = { names: ModuleNames; waiting: string[] }
+/** `waiting`: what the server has preloaded of modules whose links are switched at its next restart only. */
+export type Linked = { names: ModuleNames; waiting: LinkedModule[] }
 
 /**
  * Links the archive's modules, of which `only` may name some. One module serves every SQL version of its extension
@@ -36,13 +36,15 @@ export async function linkModules(
 ): Promise<Linked> {
   const { work, back } = options
   const all = only.map((module) => placesOf(module, archive, options))
-  const moving = all.filter(({ link, wanted }) => mayMove(readLink(link), wanted, archive.version, options))
-  const waiting = moving.filter(({ module, link, wanted }) => {
+  const waiting = all.flatMap(({ module, link, wanted }) => {
     const current = readLink(link)
-    return current && isPreloaded(module, archive.fullName, options) && !isSameFile(current.path, wanted)
+    const moves = current !== undefined && mayMove(current, wanted, archive.version, options)
+    const isBusy = moves && isPreloaded(module, archive.fullName, options) && !isSameFile(current.path, wanted)
+    return isBusy ? [current] : []
   })
   for (const { module, link, later, wanted } of all) {
-    const moves = moving.some((one) => one.module === module)
+    // Looked at again each time: another request may have been faster, with a newer version.
+    const moves = mayMove(readLink(link), wanted, archive.version, options)
     if (!moves) await followPlainName(module, archive.fullName, options)
     else if (waiting.length === 0) {
       await replaceLink(link, wanted, work)
@@ -52,7 +54,7 @@ export async function linkModules(
   }
   return {
     names: Object.fromEntries(all.map(({ module, name }) => [module, name])),
-    waiting: waiting.map(({ module }) => module),
+    waiting,
   }
 }
 

@@ -122,6 +122,7 @@ test.serial('the update of a preloaded module waits for a restart, and says so',
   const error = await errorOf('ALTER EXTENSION keeper UPDATE')
   t.is(error?.code, '55000')
   t.is(error?.message, 'version "1.1" of extension "keeper" waits for a restart of the server')
+  t.regex(error?.detail ?? '', /^The server has preloaded version 1\.0 of its module "keeper", /)
   t.regex(error?.hint ?? '', /^Stop the server, type "pginstall preload switch --target main"/)
   const fresh = await stage.cluster.connect()
   t.deepEqual(await fresh.query('SELECT keeper()'), [{ keeper: '1.0' }])

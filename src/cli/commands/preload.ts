@@ -1,12 +1,14 @@
 // pginstall preload: modules of extensions in shared_preload_libraries, on the machine of the cluster.
 import type { Command } from 'commander'
 import { setPreloading, tryPreloading } from '../../cluster/preload.ts'
+import { withSetupLock } from '../../cluster/setup-lock.ts'
 import type { LinkedModule } from '../../install/links.ts'
 import { switchWaiting } from '../../install/module-links.ts'
 import { PginstallError } from '../../model/errors.ts'
 import type { CliContext } from '../context.ts'
 import { findModules, giveName, isEntryOf, wantsToBePreloaded } from '../preload/modules.ts'
 import { openPreloadScene, type PreloadOptions, type PreloadScene } from '../preload/scene.ts'
+import { configDirectory } from '../set-up.ts'
 import { formatTable } from '../table.ts'
 
 const extensionArgument = 'short or full names of extensions whose modules are on this machine'
@@ -26,18 +28,27 @@ export function addPreloadCommand(program: Command, context: CliContext): void {
     .action(async (options: PreloadOptions) => list(context, await openPreloadScene(context, options), options))
   add('add', 'append modules of extensions, once a trial server has started with them')
     .argument('<extension...>', extensionArgument)
-    .action(async (names: string[], options: PreloadOptions) =>
-      addModules(context, await openPreloadScene(context, options), names),
+    .action((names: string[], options: PreloadOptions) =>
+      alone(context, options, (scene) => addModules(context, scene, names)),
     )
   add('remove', 'take modules of extensions out')
     .argument('<extension...>', `${extensionArgument}, or entries of the setting`)
-    .action(async (names: string[], options: PreloadOptions) =>
-      removeModules(context, await openPreloadScene(context, options), names),
+    .action((names: string[], options: PreloadOptions) =>
+      alone(context, options, (scene) => removeModules(context, scene, names)),
     )
   add(
     'switch',
     'while the server is stopped: let preloaded modules go to the versions that updates have brought',
-  ).action(async (options: PreloadOptions) => switchModules(context, await openPreloadScene(context, options)))
+  ).action((options: PreloadOptions) => alone(context, options, (scene) => switchModules(context, scene)))
+}
+
+/** The setting is read, added to and written back: one at a time. */
+function alone(
+  context: CliContext,
+  options: PreloadOptions,
+  work: (scene: PreloadScene) => Promise<void>,
+): Promise<void> {
+  return withSetupLock(configDirectory(context), async () => work(await openPreloadScene(context, options)))
 }
 
 async function addModules(context: CliContext, scene: PreloadScene, names: string[]): Promise<void> {
