@@ -7,7 +7,7 @@ export default {
     'dist/test/e2e/*.js',
     'dist/test/e2e/bad-days/{cancel,transactions}.js',
     'dist/test/pgext/*.js',
-    'dist/test/hostile/{sql,control-file,control-path,session,preloaded}.js',
+    'dist/test/hostile/{remember,sql,control-file,control-path,session,preloaded}.js',
     'dist/test/model/control-file-by-server.js',
     'dist/test/adapters/{pg-config,private-cluster}.js',
     // Debian's own installation of 15 on a machine of its own.

@@ -222,7 +222,8 @@ require_record(void)
 
 /*
  * Deletes the rows that nobody will read: of the extension with that name, and
- * of those that are not there.
+ * of those that are not there. What another cluster has written before
+ * pg_upgrade is written again with the oids of this one.
  */
 static void
 sweep(RecordTable *table, const char *name, const List *installed)
@@ -234,13 +235,21 @@ sweep(RecordTable *table, const char *name, const List *installed)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		const InstalledExtension *present;
+		Belief		belief = NOT_BELIEVED;
 		RecordRow	row;
 
 		read_row(table, tuple, &row);
 		present = find_installed(installed, row.name);
-		if (present == NULL || strcmp(row.name, name) == 0 ||
-			believe_row(table, tuple, present->oid) == NOT_BELIEVED)
-			delete_row(table, tuple);
+		if (present && strcmp(row.name, name) != 0)
+			belief = believe_row(table, tuple, present->oid);
+		if (belief == WRITTEN_HERE)
+			continue;
+		delete_row(table, tuple);
+		if (belief == WRITTEN_BEFORE_UPGRADE)
+		{
+			row.extension = present->oid;
+			insert_row(table, &row);
+		}
 	}
 	systable_endscan(scan);
 }

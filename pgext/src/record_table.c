@@ -298,7 +298,7 @@ check_indexes(CatalogIndexState indexes)
 	}
 }
 
-/* As of now, in this cluster */
+/* As written by this cluster */
 void
 insert_row(RecordTable *table, const RecordRow *row)
 {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type Cluster, type Session, startCluster } from '../helpers/cluster.ts'
 import { writeSettings } from '../helpers/command.ts'
+import { serverUser, spawnAs } from '../helpers/os-users.ts'
 import { writeSourceTree } from '../helpers/source-trees.ts'
 import { type Stage, setStage } from '../helpers/stage.ts'
 
@@ -16,6 +17,8 @@ const chosen = [
 let stage: Stage
 /** Empty, with the same sidecar. */
 let other: Cluster
+/** Of every cluster here. */
+let settings: Record<string, string>
 
 test.before(async () => {
   stage = await setStage()
@@ -29,18 +32,10 @@ test.before(async () => {
     CREATE EXTENSION "git.example/first/hstore";
     CREATE EXTENSION "git.example/second/choice" VERSION '1.0'`)
   await source.client.end()
-  const settings = await query(
-    `SELECT name, setting FROM pg_settings WHERE name ~ '^pginstall\\.(s|d.*y)|^dynamic_lib'`,
-  )
-  other = await startCluster(
-    stage.directory,
-    stage.installation,
-    {
-      session_preload_libraries: 'pginstall',
-      ...Object.fromEntries(settings.map(({ name, setting }) => [name, setting])),
-    },
-    'other',
-  )
+  const rows = await query(`SELECT name, setting FROM pg_settings
+    WHERE name ~ '^pginstall[.](s|d.*y)' OR name IN ('dynamic_library_path', 'session_preload_libraries')`)
+  settings = Object.fromEntries(rows.map(({ name, setting }) => [name, setting]))
+  other = await startCluster(stage.directory, stage.installation, settings, 'other')
 })
 
 test.after.always(async () => {
@@ -162,4 +157,30 @@ test.serial('a role that is no superuser dumps, and restores what policy grants 
   t.deepEqual(await linesOf(session), ['git.example/second/choice 1.0 1.0', 'git.example/first/hstore 1.0 1.0 app'])
   await session.query('CREATE EXTENSION hstore')
   t.deepEqual(await session.query(`SELECT proname FROM pg_proc WHERE proname = 'hstore_version'`), [])
+})
+
+test.serial('pg_upgrade carries the record on, though extensions get other oids', async (t) => {
+  const { installation, directory } = stage
+  await stage.cluster.stop()
+  const next = await startCluster(directory, installation, settings, 'next')
+  t.teardown(() => next.stop())
+  await next.stop()
+  const work = directory.make('upgrade', serverUser)
+  const [from, to] = ['cluster', 'next'].map((name) => join(directory.path, name, 'data')) as [string, string]
+  const { bindir } = installation
+  const args = ['-b', bindir, '-B', bindir, '-d', from, '-D', to, '-s', work, '-U', 'postgres']
+  const { status, stdout, stderr } = spawnSync(join(bindir, 'pg_upgrade'), args, {
+    ...spawnAs(serverUser),
+    cwd: work,
+    encoding: 'utf8',
+  })
+  t.is(status, 0, stdout + stderr)
+  await next.restart()
+  await isAsChosen(t, next, 'source')
+  const { query } = await next.connect({ database: 'source' })
+  const known = `SELECT count(*)::int FROM pginstall.record r JOIN pg_extension e ON e.oid = r.extension AND e.extname = r.name`
+  t.deepEqual(await query(known), [{ count: 0 }])
+  await query(`ALTER EXTENSION "git.example/second/choice" UPDATE TO '1.0'`)
+  t.deepEqual(await query(known), [{ count: 2 }])
+  t.deepEqual(await query(installed), chosen)
 })

@@ -7,7 +7,7 @@ let scene: Scene
 let databases = 0
 
 test.before(async () => {
-  scene = await setScene()
+  scene = await setScene({ max_prepared_transactions: '1' })
 })
 
 test.after.always(() => scene?.close())
@@ -151,6 +151,20 @@ test.serial('two sessions that create at once wait for each other’s comment on
     (await linesOf(session)).toSorted(),
     ['left', 'right', 'zero'].map((name) => `x.example/${name} 1.0 1.0`),
   )
+})
+
+test.serial('a transaction that is prepared has its line too, and holds up no drop', async (t) => {
+  const session = await sessionWith('dropped')
+  await session.query('BEGIN')
+  await create(session, 'prepared')
+  await session.query(`PREPARE TRANSACTION 'p'`)
+  const other = await scene.cluster.connect({ database: session.database })
+  await other.query(`SET lock_timeout = '10s'`)
+  await other.query('DROP EXTENSION dropped')
+  t.deepEqual(await other.query(installed), [])
+  await other.query(`COMMIT PREPARED 'p'`)
+  t.deepEqual(await other.query(installed), [{ name: 'prepared', full_name: 'x.example/prepared' }])
+  t.true((await linesOf(session)).includes('x.example/prepared 1.0 1.0'))
 })
 
 test.serial('a database with what 0.1 has made works, and is brought to 0.2 when something is written', async (t) => {
