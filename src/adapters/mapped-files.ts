@@ -1,15 +1,24 @@
 // Which files processes have mapped: proc_pid_maps(5).
 import { readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+
+/** Address, rights, offset, device, inode, path. */
+const mappedLibrary = /^\S+ \S+ \S+ \S+ ([0-9]+) +(\/.*\.so)(?: \(deleted\))?$/gm
+
+/** A file as it is told from others here: a mount may show it under another path, and some file systems on another device. */
+export function identify(inode: string | number, path: string): string {
+  return `${inode} ${basename(path)}`
+}
 
 /**
- * Inodes of the shared libraries that processes of these OS users have mapped; by inode, since a mount may show them
- * under another path, and some file systems under another device. Undefined when not all of them may be looked at.
+ * The shared libraries that processes of these OS users have mapped, as \`identify\` has them. Undefined when not all of the
+ * processes may be looked at.
  */
 export function readMappedLibraries(uids: Set<number>): Set<string> | undefined {
   const own = process.geteuid?.()
   // With hidepid, processes of others are not even listed.
   if (own !== 0 && [...uids].some((uid) => uid !== own)) return undefined
-  const inodes = new Set<string>()
+  const mapped = new Set<string>()
   for (const pid of readdirSync('/proc')) {
     if (!/^[0-9]+$/.test(pid)) continue
     const maps = readProcess(pid, 'maps')
@@ -18,9 +27,9 @@ export function readMappedLibraries(uids: Set<number>): Set<string> | undefined 
       if (isOf(pid, uids)) return undefined
       continue
     }
-    for (const [, inode] of maps.matchAll(/^\S+ \S+ \S+ \S+ ([0-9]+) .*\.so/gm)) inodes.add(inode as string)
+    for (const [, inode = '', path = ''] of maps.matchAll(mappedLibrary)) mapped.add(identify(inode, path))
   }
-  return inodes
+  return mapped
 }
 
 function isOf(pid: string, uids: Set<number>): boolean {

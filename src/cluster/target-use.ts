@@ -63,7 +63,7 @@ async function readTransactions(session: Session): Promise<Pick<TargetUse, 'faul
        (SELECT min(format('%L in database "%s"', gid, database)) FROM pg_prepared_xacts) AS prepared,
        -- Where track_activities is off, only the begin of the session is known.
        (SELECT extract(epoch FROM min(coalesce(xact_start, CASE WHEN state = 'disabled' THEN backend_start END)))::float8
-          FROM pg_stat_activity WHERE pid <> pg_backend_pid()) * 1000 AS since`,
+          FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker') * 1000 AS since`,
   )
   const { standby = false, replayed = null, prepared = null, since = null } = row ?? {}
   if (prepared !== null) return { fault: `transaction ${prepared} is prepared` }

@@ -2,6 +2,7 @@
 // reads bytes.
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
 import { basename, join } from 'node:path'
+import { identify } from '../adapters/mapped-files.ts'
 import type { StoredArchiveFacts } from '../model/store-use.ts'
 import { linkDirectory, waitingDirectory } from './links.ts'
 
@@ -101,7 +102,7 @@ function readArchive(
     ...{ key, fullName, version, digest, path, files, claimed },
     name: fullName.slice(fullName.lastIndexOf('/') + 1),
     major: Number.isNaN(major) ? null : major,
-    modules: files.filter((file) => file.path.endsWith('.so')).map(({ inode }) => inode),
+    modules: files.filter((file) => file.path.endsWith('.so')).map((file) => identify(file.inode, file.path)),
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
   }
 }

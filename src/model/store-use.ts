@@ -10,7 +10,7 @@ export type StoredArchiveFacts = {
   digest: string
   /** Major of the servers that can load it; null for all of them. */
   major: number | null
-  /** Inodes of its modules. */
+  /** Its modules, as maps of processes are compared with them. */
   modules: string[]
   /** When somebody relied on it last, milliseconds since 1970. */
   claimed: number
@@ -52,7 +52,7 @@ export type ArchiveUse = {
 /** How far a clock may be set back between the begin of a transaction and what it relies on, milliseconds. */
 const clockSlackMs = 60_000
 
-/** `mapped` are the inodes that processes have mapped; undefined when that could not be found out. */
+/** `mapped` is what processes have mapped; undefined when that could not be found out. */
 export function useOf(
   archive: StoredArchiveFacts,
   store: StoredArchiveFacts[],
@@ -71,7 +71,7 @@ export function useOf(
   }
   if (archive.modules.length > 0 && mapped === undefined) {
     use.reasons.push('Not every process may be looked at, and one may have it loaded.')
-  } else if (archive.modules.some((inode) => mapped?.has(inode))) use.reasons.push('A process has it loaded.')
+  } else if (archive.modules.some((module) => mapped?.has(module))) use.reasons.push('A process has it loaded.')
   return use
 }
 

@@ -75,8 +75,6 @@ test.serial('the error names files and command, the command links them, and gc k
   t.deepEqual(await later.query(lexize), [{ found: ['elephant'] }])
 
   await session.query('DROP EXTENSION words')
-  // The repository server has a cluster of the same installation.
-  stage.configure({ data_directory: join(stage.directory.path, 'cluster', 'data') })
   const gc = () => JSON.parse(pginstall(stage.configDirectory, 'gc', '--role', 'postgres', '--json'))
   const { removed, kept } = gc()
   t.deepEqual(
