@@ -46,6 +46,8 @@ export type HttpRoute = {
  * because it never leaves.
  */
 const direct: HttpRoute = { proxy: '' }
+/** What is shown of what a server says is wrong. */
+const maxTitleCharacters = 500
 /** Longest answer to an upload, bytes. */
 const maxAnswerBytes = 1024 * 1024
 
@@ -133,7 +135,7 @@ function readProblem(body: Buffer | undefined): ErrorReport | undefined {
     if (typeof sqlstate !== 'string' || typeof title !== 'string') return undefined
     return {
       sqlstate,
-      message: title,
+      message: title.slice(0, maxTitleCharacters),
       ...(typeof detail === 'string' ? { detail } : {}),
       ...(typeof hint === 'string' ? { hint } : {}),
     }

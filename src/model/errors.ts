@@ -53,12 +53,21 @@ export class ServerError extends PginstallError {
 /** What a wire or a terminal shows of any thrown value. An error that is not ours is a bug, and is reported as one. */
 export function reportError(thrown: unknown): ErrorReport {
   if (!(thrown instanceof PginstallError)) {
-    return { sqlstate: sqlstates.internal_error.sqlstate, message: `unexpected failure: ${describeCause(thrown)}` }
+    const message = printable(`unexpected failure: ${describeCause(thrown)}`)
+    return { sqlstate: sqlstates.internal_error.sqlstate, message }
   }
-  const report: ErrorReport = { sqlstate: thrown.sqlstate, message: thrown.message }
-  if (thrown.detail !== undefined) report.detail = thrown.detail
-  if (thrown.hint !== undefined) report.hint = thrown.hint
+  const report: ErrorReport = { sqlstate: thrown.sqlstate, message: printable(thrown.message) }
+  if (thrown.detail !== undefined) report.detail = printable(thrown.detail)
+  if (thrown.hint !== undefined) report.hint = printable(thrown.hint)
   return report
+}
+
+/**
+ * Words of servers, programs and archives stand in our errors: they must not move a terminal's cursor or turn its text
+ * around, and PostgreSQL takes neither NUL nor half a character.
+ */
+function printable(text: string): string {
+  return text.toWellFormed().replace(/(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu, '\ufffd')
 }
 
 /** The words of a caught value, for the end of a `could not …: reason` message. */

@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { createHttpClient, type HttpRoute } from '../../src/adapters/http-client.ts'
 import { RepositoryClient } from '../../src/adapters/repository-client.ts'
+import { reportError } from '../../src/model/errors.ts'
 import { elsewhere, makeCertificates } from '../helpers/certificates.ts'
 import { makeTemporaryDirectory } from '../helpers/temporary-directory.ts'
 import { serveUnreliably } from '../helpers/unreliable-repository.ts'
@@ -89,4 +90,24 @@ test.serial('a proxy of the environment is not asked for what is on loopback', a
   process.env.http_proxy = proxy
   t.teardown(() => delete process.env.http_proxy)
   t.is((await refresh(repository.uri, [repository.publicKey])).version, 1)
+})
+
+test('what a server says is wrong is shown without what would play tricks on a terminal or a database', async (t) => {
+  const title = `no\u001b]0;evil\u0007\u0000 \ud800 \u202etxt.exe\u0085${'x'.repeat(50_000)}`
+  const server = createHttpServer((request, response) => {
+    if (request.url?.startsWith('/redirected/')) {
+      request.socket.end('HTTP/1.1 302 Found\r\nLocation: http://\u001b[2J.example/\r\n\r\n')
+      return
+    }
+    response.writeHead(500, { 'content-type': 'application/problem+json' })
+    response.end(JSON.stringify({ sqlstate: '58000', title }))
+  })
+  const uri = await listen(t, server)
+  for (const place of [uri, `${uri}redirected/`]) {
+    const report = reportError(await t.throwsAsync(refresh(place, ['ed25519:' + Buffer.alloc(32).toString('base64')])))
+    const text = JSON.stringify(report)
+    t.true(text.length < 1000, text)
+    t.notRegex(text, /\\u0|\\ud800|[\p{Cc}\u202e]/u)
+    t.regex(text, /\ufffd/)
+  }
 })

@@ -54,17 +54,19 @@ test.serial('a plain role may call nothing that asks the sidecar, and write no r
   await session.query('CREATE EXTENSION pginstall')
   const plain = await stage.cluster.connect({ database, user: 'plain' })
   const before = stage.sidecar.log()
-  for (const call of [
-    "search('')",
-    'available()',
-    'status()',
-    "sidecar_search('')",
-    'sidecar_status()',
-    "available('**')",
-    "sidecar_available('**')",
-    'remember()',
-  ]) {
-    await fails(`SELECT * FROM pginstall.${call}`, { code: '42501', message: /permission denied for function/ }, plain)
+  const functions = await session.query(
+    `SELECT proname AS name, pronargs AS count FROM pg_proc WHERE pronamespace = 'pginstall'::regnamespace`,
+  )
+  t.true(functions.length >= 8)
+  for (const { name, count } of functions) {
+    // All of them take text, if anything.
+    const call = `pginstall.${name}(${Array(count).fill("''").join()})`
+    await fails(`SELECT * FROM ${call}`, { code: '42501', message: /permission denied for function/ }, plain)
+  }
+  const settings = await session.query(`SELECT name FROM pg_settings WHERE name LIKE 'pginstall.%'`)
+  t.true(settings.length >= 6)
+  for (const { name } of settings) {
+    t.regex((await plain.errorOf(`SET ${name} TO DEFAULT`))?.code ?? 'none', /^(42501|55P02)$/, String(name))
   }
   for (const sql of [
     `INSERT INTO pginstall.record VALUES (1, 'x', 'a.b/x', '1', '', '')`,
@@ -72,11 +74,10 @@ test.serial('a plain role may call nothing that asks the sidecar, and write no r
     'UPDATE pginstall.installed SET full_name = NULL',
     'CREATE TABLE pginstall.x ()',
     'DROP EXTENSION pginstall',
-    `SET pginstall.socket = '/tmp/x'`,
-    `SET pginstall.directory = '/tmp'`,
-    `SET pginstall.sidecar_user = 'plain'`,
-    `SET pginstall.prefer = 'x.example/**'`,
-    'SET pginstall.timeout = 1',
+    `SET dynamic_library_path = '/tmp'`,
+    `SET session_preload_libraries = ''`,
+    `LOAD 'good--git.example+sql+good'`,
+    `CREATE FUNCTION f() RETURNS int4 LANGUAGE c AS 'good--git.example+sql+good', 'good'`,
   ]) {
     const error = await plain.errorOf(sql)
     t.regex(error?.code ?? 'none', /^(42501|55P02|55000)$/, `${sql}: ${error?.message}`)
