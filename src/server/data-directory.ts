@@ -18,15 +18,26 @@ export type DirectoryOptions = {
 
 /**
  * Makes the data directory and the archives'.
- * @throws PginstallError invalid_parameter_value when one is another's
+ * @throws PginstallError invalid_parameter_value when one is another's; io_error
  */
 export async function prepareDirectories({ dataDirectory, archivePath, user }: DirectoryOptions): Promise<void> {
   const owner = ownerFor(user)
   for (const path of [dataDirectory, ...(archivePath ? [archivePath] : [])]) {
+    await make(path)
+    if (owner !== undefined) await giveTo(owner, path)
+  }
+}
+
+async function make(path: string): Promise<void> {
+  try {
     // Others may pass through what is above it.
     await mkdir(dirname(path), { recursive: true })
     await mkdir(path, { recursive: true, mode: 0o700 })
-    if (owner !== undefined) await giveTo(owner, path)
+  } catch (cause) {
+    throw new PginstallError('io_error', `could not create directory "${path}": ${describeCause(cause)}`, {
+      hint: 'Set another one, for example: pginstall config server_directory PATH',
+      cause,
+    })
   }
 }
 

@@ -1,4 +1,4 @@
-import { chownSync, statSync, symlinkSync } from 'node:fs'
+import { chownSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { PginstallError } from '../../src/model/errors.ts'
@@ -20,6 +20,12 @@ onlyRoot('root gives away the directory, and never what a link leads to', async 
     message: /could not open directory/,
   })
   t.is(statSync(precious).uid, 0)
+  const file = join(directory.path, 'file')
+  writeFileSync(file, '')
+  await t.throwsAsync(prepareDirectories({ dataDirectory: join(file, 'data'), user: repositoryUser }), {
+    instanceOf: PginstallError,
+    message: /could not create directory ".*\/file\/data"/,
+  })
   const data = join(directory.path, 'data')
   await prepareDirectories({ dataDirectory: data, user: repositoryUser })
   t.not(statSync(data).uid, 0)
