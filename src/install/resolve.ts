@@ -140,11 +140,11 @@ export class Resolver {
 
   /** The first repository that has the name decides: what another one has under it concerns nobody. */
   async #findProvider(name: ExtensionName): Promise<{ repository: RepositoryClient; extension: IndexedExtension }> {
-    const { repositories, signal } = this.#circumstances
+    const { repositories } = this.#circumstances
     const strangers: string[] = []
     for (const repository of repositories) {
       const index = await this.#index(repository)
-      const names = index && (await repository.lookUp(index, name.short, signal))
+      const names = index && (await this.#lookUp(repository, index, name.short))
       if (names === undefined) continue
       if (name.kind === 'short') return { repository, extension: this.#chooseProvider(name.short, names) }
       const extension = names.extensions.find(({ full_name }) => full_name === name.full)
@@ -251,12 +251,24 @@ export class Resolver {
         notify(`could not update repository ${repository.name}, using its index of ${known.updated}`)
         return known.index
       }
-      const failure = unreachable(repository, cause, known?.index)
-      if (!repository.fallback) throw failure
-      notify(`could not reach repository ${repository.name}, the next one may stand in for it`)
-      this.#unreached.push(failure)
-      return undefined
+      return this.#goOnWithout(repository, unreachable(repository, cause, known?.index))
     }
+  }
+
+  /** What an index has under a name may not be on disk yet. */
+  async #lookUp(repository: RepositoryClient, index: TopIndex, short: string): Promise<NameIndex | undefined> {
+    try {
+      return await repository.lookUp(index, short, this.#circumstances.signal)
+    } catch (cause) {
+      if (!(cause instanceof PginstallError) || !cause.is('io_error')) throw cause
+      return this.#goOnWithout(repository, unreachable(repository, cause))
+    }
+  }
+
+  #goOnWithout(repository: RepositoryClient, failure: PginstallError): undefined {
+    if (!repository.fallback) throw failure
+    this.#circumstances.notify(`could not reach repository ${repository.name}, the next one may stand in for it`)
+    this.#unreached.push(failure)
   }
 }
 

@@ -117,6 +117,11 @@ export function onArchives(behaviour: Behaviour): Behaviour {
   return (exchange) => (isArchive(exchange.path) ? behaviour(exchange) : well(exchange))
 }
 
+/** Does so to all but the file that says what there is. */
+export function behindIndex(behaviour: Behaviour): Behaviour {
+  return (exchange) => (exchange.path.endsWith('current.json') ? well(exchange) : behaviour(exchange))
+}
+
 /** Archives come half, and whole when the gate opens; `reached` resolves once one is asked for. */
 export function gated(): { behaviour: Behaviour; reached: Promise<void>; open(): void } {
   const reached = Promise.withResolvers<void>()

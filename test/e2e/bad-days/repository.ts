@@ -4,6 +4,7 @@ import { answer, type BadDay, beginBadDay, installs } from '../../helpers/bad-da
 import { buildShim } from '../../helpers/shims.ts'
 import {
   type Behaviour,
+  behindIndex,
   circular,
   failing,
   flapping,
@@ -27,6 +28,7 @@ const untrusted = /^could not trust repository weak/
 
 const failures: [string, Behaviour, string, RegExp, RegExp][] = [
   ['answering 500', failing, '58030', unreachable, /status 500/],
+  ['answering 500 for the index of a name', behindIndex(failing), '58030', unreachable, /status 500/],
   ['truncating', truncating, '58030', unreachable, /./],
   ['redirecting in a circle', circular, '58030', unreachable, /redirect/i],
   ['sending half a document as if it were all', shortened, 'PI003', untrusted, /./],
