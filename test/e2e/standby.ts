@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import { type Cluster, type Session, startCluster } from '../helpers/cluster.ts'
-import { type Daemon, startPginstall, writeSettings } from '../helpers/command.ts'
+import { type Daemon, pginstall, startPginstall, writeSettings } from '../helpers/command.ts'
 import { serverUser, serviceUser, spawnAs } from '../helpers/os-users.ts'
 import { fetchSource, writeSourceTree } from '../helpers/source-trees.ts'
 import { repositoryName, type Stage, setStage } from '../helpers/stage.ts'
@@ -50,6 +50,7 @@ async function makeStandby(): Promise<void> {
   writeSettings(configDirectory, 'pginstall', {
     ...{ pg_config: installation.path, user: serviceUser, server_user: serverUser },
     ...{ directory: state, socket, repositories: repositoryName },
+    data_directory: join(directory.path, 'standby', 'data'),
   })
   writeSettings(configDirectory, `repositories/${repositoryName}`, { uri, key: publicKey })
   const data = join(directory.make('standby', serverUser), 'data')
@@ -108,6 +109,26 @@ test.serial('what is installed after it was made works there, too', async (t) =>
   await caughtUp()
   const { query } = await standby.connect()
   t.deepEqual(await query('SELECT late.answer()'), [{ answer: 42 }])
+})
+
+test.serial('gc asks it as any other, and keeps for a day what its primary may be about to need', async (t) => {
+  const configDirectory = join(stage.directory.path, 'standby-etc')
+  const ask = (...args: string[]) => JSON.parse(pginstall(configDirectory, ...args, '--role', 'postgres', '--json'))
+  const used = ask('list').archives.map(({ full_name, databases }: { full_name: string; databases: object[] }) => [
+    full_name,
+    databases,
+  ])
+  const database = { target: 'main', database: 'postgres' }
+  t.true(used.length > 0)
+  for (const [name, databases] of used) t.deepEqual(databases, [database], name)
+  await primary.query('BEGIN; DROP EXTENSION number CASCADE; COMMIT')
+  await caughtUp()
+  const { removed, kept } = ask('gc')
+  t.deepEqual(removed, [])
+  t.true(kept.length > 0)
+  t.regex(kept[0].reasons.join(' '), /A transaction of target "main" that may have created it is still open\./)
+  await primary.query('CREATE EXTENSION number SCHEMA late')
+  await caughtUp()
 })
 
 test.serial('CREATE EXTENSION is refused there before anybody is asked', async (t) => {
