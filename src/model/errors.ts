@@ -18,6 +18,9 @@ export type ErrorReport = {
 /** What is no error, and yet wants something to be done. */
 export type Warning = Omit<ErrorReport, 'sqlstate'>
 
+/** Of each part of an error; even where all of them want an escape, a message of protocol/ holds the three. */
+const maxCharacters = 16_384
+
 export class PginstallError extends Error {
   readonly sqlstate: string
   readonly detail: string | undefined
@@ -64,10 +67,12 @@ export function reportError(thrown: unknown): ErrorReport {
 
 /**
  * Words of servers, programs and archives stand in our errors: they must not move a terminal's cursor or turn its text
- * around, and PostgreSQL takes neither NUL nor half a character.
+ * around, and PostgreSQL takes neither NUL nor half a character. A repository may have ten thousand providers of a name to
+ * list; a message has its limit.
  */
 function printable(text: string): string {
-  return text.toWellFormed().replace(/(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu, '\ufffd')
+  const cut = text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text
+  return cut.toWellFormed().replace(/(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu, '\ufffd')
 }
 
 /** The words of a caught value, for the end of a `could not …: reason` message. */

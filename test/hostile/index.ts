@@ -187,12 +187,29 @@ test.serial(
   },
 )
 
+test.serial('thousands of providers of a name are told in an error that PostgreSQL takes', async (t) => {
+  const { repository, session } = await setScene(t, stage)
+  await repository.add(archives.victim as string)
+  repository.publish()
+  publishAmended(repository, 'victim', (extension) => {
+    const one = JSON.stringify(extension)
+    return Array.from({ length: 5000 }, (_, n) => JSON.parse(one.replaceAll(/x(?=[/+]victim)/g, `x${n}`)) as Extension)
+  })
+  const ambiguous = await session.errorOf('CREATE EXTENSION victim')
+  t.is(ambiguous?.code, 'PI001', `${ambiguous?.message} ${ambiguous?.detail?.slice(0, 200)}`)
+  t.true((ambiguous?.detail ?? '').length < 20_000)
+})
+
 /** A new index that says of an extension what `amend` makes of it. */
-function publishAmended(repository: StaticRepository, name: string, amend: (extension: Extension) => Extension): void {
+function publishAmended(
+  repository: StaticRepository,
+  name: string,
+  amend: (extension: Extension) => Extension | Extension[],
+): void {
   repository.publish({
     amend: (top) => {
       const index = JSON.parse(repository.files.get(nameIndexPath(top.names[name] as string)) as string) as NameIndex
-      const text = JSON.stringify({ ...index, extensions: index.extensions.map(amend) })
+      const text = JSON.stringify({ ...index, extensions: index.extensions.flatMap(amend) })
       const digest = createHash('sha256').update(text).digest('hex')
       repository.files.set(nameIndexPath(digest), text)
       return { ...top, names: { [name]: digest } }
