@@ -72,8 +72,10 @@ function ourLinks(installation: PgConfig, directory: string): { path: string; fi
     .filter(({ file }) => file.startsWith(`${directory}/`))
 }
 
+/** What is in the store is a less privileged user's: no pipe, which would hold root up. */
 function isSameContent(path: string, file: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true && readFileSync(path).equals(readFileSync(file))
+  const areFiles = [path, file].every((one) => statSync(one, { throwIfNoEntry: false })?.isFile())
+  return areFiles && readFileSync(path).equals(readFileSync(file))
 }
 
 function folderOf({ sharedir }: PgConfig): string {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { formatFields, formatTable, plain } from '../../src/cli/table.ts'
+import { formatBytes, formatFields, formatTable, plain } from '../../src/cli/table.ts'
 
 test('what a terminal would obey is not shown', (t) => {
   t.is(plain('a\u001b[2Jb\nc\u0007\u202ed\u009be'), 'a?[2Jb?c??d?e')
@@ -28,4 +28,15 @@ test('fields stand one below the other, without those that are undefined', (t) =
     ]),
     ['name:       x', 'repository: y?'],
   )
+})
+
+test('sizes have the largest unit that leaves a whole one', (t) => {
+  t.deepEqual([0, 1023, 1024, 1536 * 1024, 5 * 1024 ** 4, 2 ** 60].map(formatBytes), [
+    '0 B',
+    '1023 B',
+    '1.0 kB',
+    '1.5 MB',
+    '5.0 TB',
+    '1048576.0 TB',
+  ])
 })
