@@ -109,3 +109,23 @@ test.serial('nothing of it is written into the installation', async (t) => {
   ])
   t.false(existsSync(join(stage.installation.sharedir, 'extension', 'plain.control')))
 })
+
+test.serial('extensions that require each other, or themselves, end in PostgreSQL’s error', async (t) => {
+  const scene = await setScene(t, stage)
+  for (const [name, other] of [
+    ['hen', 'egg'],
+    ['egg', 'hen'],
+    ['narcissus', 'narcissus'],
+  ] as const) {
+    await serve(scene, name, {
+      control: `default_version = '1.0'\nrequires = '${other}'\n`,
+      requires: [{ name: other, provider: `git.example/forged/${other}` }],
+    })
+  }
+  for (const name of ['hen', 'narcissus']) {
+    await scene.fails(`CREATE EXTENSION ${name} CASCADE`, {
+      code: '42P19',
+      message: /cyclic dependency|requires itself/,
+    })
+  }
+})
