@@ -198,5 +198,5 @@ async function resolveKnown(
   unknown: UnknownNames,
 ): Promise<Resolved> {
   const key = JSON.stringify([name, version, repositories.map(({ uri }) => uri)])
-  return unknown.resolve(key, now, () => resolver.resolve(name, version))
+  return unknown.resolve(key, now, () => resolver.resolve(name, version), ['undefined_extension'])
 }

@@ -1,5 +1,6 @@
 // A module that a database of the target has functions of and this machine lacks: from the store, else fetched, and linked.
 import { existsSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { claim } from '../adapters/claims.ts'
 import { fileTrouble } from '../adapters/files.ts'
 import { PginstallError } from '../model/errors.ts'
@@ -29,21 +30,17 @@ export async function loadModule(
   place: Place,
 ): Promise<{ modulePath: string; version: string }> {
   const { module, fullName } = parseLibraryName(library)
-  const name: ExtensionName = { kind: 'full', full: fullName, short: parseFullName(fullName).short }
+  const name = { kind: 'full' as const, full: fullName, short: parseFullName(fullName).short }
   checkBeforeNetwork(name, undefined, circumstances.asker, circumstances.policy)
   const { directory, installation } = place.target
   const modulePath = linkDirectory(directory)
   const link = linkFile(modulePath, library)
   try {
     const linked = existsSync(link) ? readLink(link) : undefined
-    if (linked !== undefined) return { modulePath, version: linked.version }
+    if (linked !== undefined && claim(dirname(dirname(linked.path)))) return { modulePath, version: linked.version }
     const archive =
-      findPlaced(fullName, version, module, circumstances, place) ?? (await fetch(name, version, circumstances, place))
-    if (!archive.manifest.modules.includes(module)) {
-      throw new PginstallError('undefined_file', `extension "${fullName}" has no module "${module}"`, {
-        detail: `Its version ${archive.version} has: ${archive.manifest.modules.join(', ') || 'none'}.`,
-      })
-    }
+      findPlaced(fullName, version, module, circumstances, place) ??
+      (await fetch(name, version, module, circumstances, place))
     // One that leads nowhere, to a newer version perhaps, would stay.
     rmSync(link, { force: true })
     const { pkglibdir } = installation
@@ -69,17 +66,24 @@ function findPlaced(
   )
 }
 
-async function fetch(
-  name: ExtensionName,
+/** Any role may call a function over and over: what could not be had a moment ago is not asked for again. */
+function fetch(
+  name: ExtensionName & { kind: 'full' },
   version: string | undefined,
+  module: string,
   circumstances: Circumstances,
   { store, unknown }: Place,
 ): Promise<PlacedArchive> {
   const { repositories, now, notify, signal } = circumstances
-  const resolver = new Resolver(circumstances)
-  const key = JSON.stringify(['module', name, version, repositories.map(({ uri }) => uri)])
-  const resolved = await unknown.resolve(key, now, () =>
-    version === undefined ? resolver.resolve(name) : resolver.resolveAtLeast(name, version),
-  )
-  return store.take(resolved, notify, signal)
+  const key = JSON.stringify(['module', module, name, version, repositories.map(({ uri }) => uri)])
+  return unknown.resolve(key, now, async () => {
+    const resolver = new Resolver(circumstances)
+    const resolved = await (version === undefined ? resolver.resolve(name) : resolver.resolveAtLeast(name, version))
+    const archive = await store.take(resolved, notify, signal)
+    const { modules } = archive.manifest
+    if (modules.includes(module)) return archive
+    throw new PginstallError('undefined_file', `extension "${name.full}" has no module "${module}"`, {
+      detail: `Its version ${archive.version} has: ${modules.join(', ') || 'none'}.`,
+    })
+  })
 }

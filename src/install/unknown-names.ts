@@ -1,5 +1,5 @@
-// Names that no repository had a moment ago: whoever asks for them over and over makes us ask nobody.
-import { PginstallError } from '../model/errors.ts'
+// What could not be had a moment ago: whoever asks for it over and over makes us ask nobody.
+import { type Condition, PginstallError } from '../model/errors.ts'
 
 /** Short, since a person may be publishing the extension right now. */
 const rememberedMs = 10_000
@@ -8,14 +8,19 @@ const maxRemembered = 10_000
 export class UnknownNames {
   #answers = new Map<string, { error: PginstallError; until: number }>()
 
-  /** What `resolve` says, or said a moment ago when it was that there is no such name. `key` is all that it depends on. */
-  async resolve<T>(key: string, now: Date, resolve: () => Promise<T>): Promise<T> {
+  /**
+   * What `resolve` says, or said a moment ago when it was an error of these. `key` is all that it depends on. Without
+   * `kinds`, every error is remembered but that nobody waits any more.
+   */
+  async resolve<T>(key: string, now: Date, resolve: () => Promise<T>, kinds?: Condition[]): Promise<T> {
     const before = this.#answers.get(key)
     if (before !== undefined && before.until > now.getTime()) throw before.error
     try {
       return await resolve()
     } catch (cause) {
-      if (cause instanceof PginstallError && cause.is('undefined_extension')) this.#remember(key, cause, now)
+      if (!(cause instanceof PginstallError)) throw cause
+      if (kinds === undefined ? !cause.is('query_canceled') : kinds.some((kind) => cause.is(kind)))
+        this.#remember(key, cause, now)
       throw cause
     }
   }
