@@ -19,8 +19,7 @@ test.before(async () => {
   publish(fetchSource('prefix', 'trixie'), ['github.com/dim/prefix', 'github.com/fdr/prefix'], old, fresh)
   publish(packagePath('test/fixtures/sql_only'), ['git.example/sql_only'], old)
   publish(numberTree('1.0'), ['git.example/number'], old)
-  // Each major's own hstore: the version that the old cluster records need not exist for the new one.
-  for (const side of [old, fresh]) publish(contrib(side.major, 'hstore'), ['contrib.example/hstore'], side)
+  publish(contrib(old.major, 'hstore'), ['contrib.example/hstore'], old)
   await old.cluster.stop()
   await old.start()
   for (const [database, provider] of [
@@ -40,6 +39,8 @@ test.before(async () => {
     CREATE TABLE stores AS SELECT hstore('k' || i, 'v' || i) AS h FROM generate_series(1, 1000) i;
     CREATE INDEX ON stores USING gin (h); CREATE INDEX ON stores USING gist (h)`)
   before = { found: await observe(), installed: await providers() }
+  // Each major has its own hstore: the version that is recorded need not exist for the new one.
+  publish(contrib(fresh.major, 'hstore'), ['contrib.example/hstore'], fresh)
 })
 
 test.after.always(() => scene?.close())
@@ -120,6 +121,8 @@ test.serial('what no archive exists for is an error; what the upgrade would trip
 test.serial('once it is published, nothing stands in the way, however the clusters are named', async (t) => {
   scene.publish(numberTree('1.0'), ['git.example/number'], scene.fresh)
   const { data, installation } = scene.fresh
+  // What could not be had is not asked for again for a moment.
+  while (findings(...bothTargets).status !== 0);
   for (const args of [
     bothTargets,
     ['--old', scene.old.data, '--new', data],
@@ -134,6 +137,8 @@ test.serial('once it is published, nothing stands in the way, however the cluste
 })
 
 test.serial('pg_upgrade checks and upgrades, and everything is as it was', async (t) => {
+  if (await scene.clearMarks())
+    t.log(`${scene.fresh.installation.version} itself cannot upgrade a table of the old minor`)
   await scene.old.cluster.stop()
   t.regex(scene.upgrade('--check'), /Clusters are compatible/)
   scene.upgrade()

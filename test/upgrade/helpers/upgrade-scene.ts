@@ -1,6 +1,6 @@
 // Two majors on one machine, each with a cluster that is a target with a sidecar of its own, and a repository server.
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PgConfig } from '../../../src/adapters/pg-config.ts'
 import { majorOf } from '../../../src/model/platform.ts'
@@ -35,6 +35,11 @@ export type UpgradeScene = {
   /** Builds a source tree for these sides, and publishes it. */
   publish(source: string, fullNames: string[], ...sides: Side[]): void
   prepare(...args: string[]): Outcome
+  /**
+   * Late minors mark each column (pg_attver), which the pg_dump of a new major that is older than they does not know: no
+   * table whatsoever can be upgraded then. Takes the marks away where that is so.
+   */
+  clearMarks(): Promise<boolean>
   /** pg_upgrade; what it said. @throws Error with that when it fails */
   upgrade(...args: string[]): string
   close(): Promise<void>
@@ -74,6 +79,15 @@ export async function setUpgradeScene(oldPgConfig: string, newPgConfig: string):
       }
     },
     prepare: (...args) => runPginstall(configDirectory, ['prepare-upgrade', '--role', 'postgres', ...args]),
+    async clearMarks() {
+      const knows = ({ bindir }: PgConfig) => readFileSync(join(bindir, 'pg_dump')).includes('pg_attver')
+      if (!knows(old.installation) || knows(fresh.installation)) return false
+      for (const database of ['postgres', 'template1', 'shop', 'crm']) {
+        const { query } = await old.cluster.connect({ database })
+        await query(`UPDATE pg_attribute SET attoptions = NULL WHERE attoptions::text LIKE '{pg_attver=%'`)
+      }
+      return true
+    },
     upgrade: (...args) => runUpgrade(old, fresh, directory, args),
     async close() {
       for (const { sidecar, cluster } of [old, fresh]) {
@@ -139,6 +153,15 @@ function runUpgrade(old: Side, fresh: Side, directory: TemporaryDirectory, args:
     ])
   } catch (cause) {
     const { stdout } = cause as { stdout?: string }
-    throw new Error(`pg_upgrade failed:\n${stdout}`, { cause })
+    throw new Error(`pg_upgrade failed:\n${stdout}\n${lastWords(fresh.data)}`, { cause })
   }
+}
+
+/** The ends of what the programs that pg_upgrade ran have written. */
+function lastWords(data: string): string {
+  const logs = readdirSync(join(data, 'pg_upgrade_output.d'), { recursive: true, encoding: 'utf8' })
+  const ends = logs
+    .filter((name) => name.endsWith('.log'))
+    .map((name) => `${name}:\n${readFileSync(join(data, 'pg_upgrade_output.d', name), 'utf8').slice(-1500)}`)
+  return ends.join('\n')
 }
