@@ -18,7 +18,7 @@
 #include "nodes/makefuncs.h"
 #include "parser/parse_node.h"
 #include "record.h"
-#include "record_table.h"
+#include "record_row.h"
 #include "remembered.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -58,8 +58,8 @@ static void
 add_providers(RecordTable *table, List *extensions)
 {
 	int			count = list_length(extensions);
-	Belief	   *beliefs = palloc0(Max(count, 1) * sizeof(Belief));
-	TimestampTz *times = palloc0(Max(count, 1) * sizeof(TimestampTz));
+	Belief	   *beliefs = palloc0(count * sizeof(Belief));
+	TimestampTz *times = palloc0(count * sizeof(TimestampTz));
 	SysScanDesc scan = systable_beginscan(table->rel, InvalidOid, false, NULL,
 										  0, NULL);
 	HeapTuple	tuple;

@@ -4,13 +4,9 @@
  *
  * pg_dump writes CREATE EXTENSION prefix: no provider, no version; and the
  * record's rows come after all of those. But a comment on a schema precedes
- * them. So the comment on schema pginstall lists what the record has, a line
- * an extension:
- *
- *		FULL_NAME ARCHIVE_VERSION SQL_VERSION
- *
- * and a bare name that has a line, and is not installed, means what that says.
- * A line stays until its extension is created or dropped.
+ * them. So the comment on schema pginstall lists what the record has, a line an
+ * extension, and a bare name that has a line, and is not installed, means what
+ * that says. A line stays until its extension is created or dropped.
  *
  * Who sets a comment owns the schema, and must not choose for others what code
  * they load. A superuser's schema is believed by everyone; any other only by
@@ -27,7 +23,6 @@
 #include "catalog/pg_namespace.h"
 #include "commands/comment.h"
 #include "commands/extension.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "names.h"
 #include "record.h"
@@ -38,8 +33,6 @@
 #include "utils/syscache.h"
 
 #define SCHEMA "pginstall"
-
-static const char header[] = "what came through pginstall, read when a dump is restored; made by it, not to be edited";
 
 /* Of this transaction; they live in TopTransactionContext */
 static bool has_written = false;
@@ -61,57 +54,6 @@ find_schema(Oid *owner)
 	*owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
 	ReleaseSysCache(tuple);
 	return schema;
-}
-
-/* NULL for a line that we have not written */
-static RememberedChoice *
-parse_line(char *line)
-{
-	RememberedChoice *choice = palloc(sizeof(RememberedChoice));
-
-	choice->full_name = strsep(&line, " ");
-	choice->version = strsep(&line, " ");
-	choice->sql_version = strsep(&line, " ");
-	choice->role = line;
-	if (choice->version == NULL || choice->sql_version == NULL ||
-		full_name_fault(choice->full_name, strlen(choice->full_name)) ||
-		version_fault(choice->version, strlen(choice->version)) ||
-		version_fault(choice->sql_version, strlen(choice->sql_version)))
-		return NULL;
-	return choice;
-}
-
-/* NIL for a comment that is not ours */
-static List *
-parse_comment(const char *comment)
-{
-	List	   *choices = NIL;
-	char	   *rest = comment ? pstrdup(comment) : NULL;
-	char	   *line = strsep(&rest, "\n");
-
-	if (line == NULL || strcmp(line, header) != 0)
-		return NIL;
-	while ((line = strsep(&rest, "\n")) != NULL)
-	{
-		RememberedChoice *choice = parse_line(line);
-
-		if (choice)
-			choices = lappend(choices, choice);
-	}
-	return choices;
-}
-
-static void
-append_line(StringInfo text, const char *full_name, const char *version,
-			const char *sql_version, const char *role)
-{
-	/* what could not be read again, or would be read as another line */
-	if (version_fault(sql_version, strlen(sql_version)) ||
-		(role && strchr(role, '\n')))
-		return;
-	appendStringInfo(text, "\n%s %s %s", full_name, version, sql_version);
-	if (role)
-		appendStringInfo(text, " %s", role);
 }
 
 static bool
@@ -137,21 +79,6 @@ find_choice(const List *choices, const char *short_name)
 	return NULL;
 }
 
-/* What a short name means to the current user in this database, if it says so */
-const RememberedChoice *
-remembered_choice(const char *short_name)
-{
-	const RememberedChoice *choice = find_choice(taken_over, short_name);
-	Oid			owner;
-	Oid			schema = find_schema(&owner);
-
-	if (choice || !OidIsValid(schema) ||
-		(owner != GetUserId() && !superuser_arg(owner)))
-		return choice;
-	return find_choice(parse_comment(GetComment(schema, NamespaceRelationId, 0)),
-					   short_name);
-}
-
 /* A subtransaction that dropped it may have been aborted */
 static bool
 is_dropped(const char *short_name)
@@ -164,6 +91,21 @@ is_dropped(const char *short_name)
 			return !OidIsValid(get_extension_oid(short_name, true));
 	}
 	return false;
+}
+
+/* What a short name means to the current user in this database, if it says so */
+const RememberedChoice *
+remembered_choice(const char *short_name)
+{
+	const RememberedChoice *choice = find_choice(taken_over, short_name);
+	Oid			owner;
+	Oid			schema = find_schema(&owner);
+
+	if (choice || !OidIsValid(schema) || is_dropped(short_name) ||
+		(owner != GetUserId() && !superuser_arg(owner)))
+		return choice;
+	return find_choice(parse_comment(GetComment(schema, NamespaceRelationId, 0)),
+					   short_name);
 }
 
 /*
@@ -179,8 +121,7 @@ new_comment(const List *choices)
 	StringInfoData text;
 	ListCell   *lc;
 
-	initStringInfo(&text);
-	appendStringInfoString(&text, header);
+	begin_comment(&text);
 	foreach(lc, installed)
 	{
 		const InstalledExtension *extension = lfirst(lc);

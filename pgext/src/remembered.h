@@ -5,16 +5,7 @@
 #ifndef PGINSTALL_REMEMBERED_H
 #define PGINSTALL_REMEMBERED_H
 
-#include "nodes/pg_list.h"
-
-/* role is NULL unless the choice is one role's own */
-typedef struct RememberedChoice
-{
-	const char *full_name;
-	const char *version;		/* of the archive */
-	const char *sql_version;
-	const char *role;
-} RememberedChoice;
+#include "remembered_comment.h"
 
 extern const RememberedChoice *remembered_choice(const char *short_name);
 extern void take_over_schema(void);

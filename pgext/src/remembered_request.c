@@ -81,5 +81,8 @@ ask_for_choice(const RememberedChoice *choice, CreateExtensionStmt *stmt,
 			 errdetail_internal("%s", sentence(refusal)),
 			 errhint("Whatever is called \"%s\" without it is taken.",
 					 short_name_of(full_name))));
+
+	/* the line has been of use */
+	remember_at_commit();
 	return NULL;
 }

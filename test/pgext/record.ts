@@ -253,6 +253,7 @@ test.serial(
     scene.sidecar.behave(answers(gone('PI002')))
     await session.query('CREATE EXTENSION hstore')
     t.is(warnings().length, 2)
+    t.deepEqual(await linesOf(session), ['x.example/any 1.0 1.0', 'x.example/choice 2.0 2.0'])
     t.deepEqual(await session.query(`SELECT count(*)::int FROM pg_type WHERE typname = 'hstore'`), [{ count: 1 }])
 
     await remember('x.example/other 1.0 1.0')
@@ -262,5 +263,10 @@ test.serial(
     }
     await session.errorOf(`CREATE EXTENSION other VERSION '3'`)
     t.deepEqual(asked().at(-1), ['x.example/other', '3'])
+
+    // With the extension its choice is dropped, at once.
+    scene.sidecar.behave(answers(gone('42704')))
+    await session.errorOf('BEGIN; DROP EXTENSION choice; CREATE EXTENSION choice')
+    t.deepEqual(asked(), [['choice', undefined]])
   },
 )
