@@ -69,7 +69,7 @@ export function entriesOf(path: string): string[] {
   }
 }
 
-export function linkTarget(path: string): string | undefined {
+function linkTarget(path: string): string | undefined {
   try {
     return readlinkSync(path)
   } catch {
