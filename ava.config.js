@@ -7,6 +7,7 @@ export default {
     '!dist/test/package/**',
     '!dist/test/real/**',
     '!dist/test/upgrade/**',
+    '!dist/test/systemd/**',
     '!dist/test/fuzz/{main,backend,target,targets/*}.js',
   ],
   concurrency: 2,
