@@ -43,36 +43,35 @@ wanted_text(text *wanted)
 	return string;
 }
 
+static Datum
+ask_for_listing(const char *request, RequestKind kind)
+{
+	uid_t		sidecar;
+
+	return JsonbPGetDatum(ask_sidecar(request, kind, &sidecar)->listing);
+}
+
 /* sidecar_search(text) returns jsonb: search_result of the schema */
 Datum
 pginstall_search(PG_FUNCTION_ARGS)
 {
-	char	   *wanted = wanted_text(PG_GETARG_TEXT_PP(0));
-	uid_t		sidecar;
-
-	PG_RETURN_JSONB_P(ask_sidecar(search_request(wanted), REQUEST_SEARCH,
-								  &sidecar)->listing);
+	return ask_for_listing(search_request(wanted_text(PG_GETARG_TEXT_PP(0))),
+						   REQUEST_SEARCH);
 }
 
 /* sidecar_available(text) returns jsonb: the same, of what can be created */
 Datum
 pginstall_available(PG_FUNCTION_ARGS)
 {
-	char	   *pattern = wanted_text(PG_GETARG_TEXT_PP(0));
-	uid_t		sidecar;
-
-	PG_RETURN_JSONB_P(ask_sidecar(available_request(pattern), REQUEST_SEARCH,
-								  &sidecar)->listing);
+	return ask_for_listing(available_request(wanted_text(PG_GETARG_TEXT_PP(0))),
+						   REQUEST_SEARCH);
 }
 
 /* sidecar_status() returns jsonb: status_result of the same */
 Datum
 pginstall_status(PG_FUNCTION_ARGS)
 {
-	uid_t		sidecar;
-
-	PG_RETURN_JSONB_P(ask_sidecar(status_request(), REQUEST_STATUS,
-								  &sidecar)->listing);
+	return ask_for_listing(status_request(), REQUEST_STATUS);
 }
 
 /* remember() returns void */

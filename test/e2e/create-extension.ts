@@ -192,6 +192,12 @@ test('search, list and status read what the sidecar knows', async (t) => {
   const found = await query(`SELECT full_name, version, installable FROM pginstall.search('fdr/pre')`)
   t.deepEqual(found, [{ full_name: 'github.com/fdr/prefix', version: '1.2.0', installable: true }])
   t.deepEqual(await query('SELECT count(*)::int FROM pginstall.available()'), [{ count: 4 }])
+  const matching = async (pattern: string) =>
+    (await query(`SELECT full_name FROM pginstall.available('${pattern}') ORDER BY 1`)).map((row) => row.full_name)
+  t.deepEqual(await matching('github.com/*/prefix'), ['github.com/dim/prefix', 'github.com/fdr/prefix'])
+  t.deepEqual(await matching('git.example/**'), ['git.example/deep/answer', 'git.example/deep/question'])
+  t.deepEqual(await matching('answer'), ['git.example/deep/answer'])
+  t.deepEqual(await matching('github.com'), [])
   const [status] = await query('SELECT * FROM pginstall.status()')
   t.truthy(status)
 })
