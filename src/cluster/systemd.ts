@@ -86,7 +86,7 @@ export async function systemctl(args: string[], signal: AbortSignal): Promise<vo
   await runProcess('systemctl', ['--quiet', '--no-ask-password', ...args], { signal, timeoutMs })
 }
 
-/** What the sandbox of a service keeps it from reading, though it needs it; undefined when there is nothing. */
+/** That the sandbox of a service keeps it from reading what it needs, if it does. */
 export function remarkOnProgram({ program }: ServiceOptions): string[] {
   const hidden = program.find((path) => /^\/(home|root|run\/user)\//.test(path))
   if (hidden === undefined) return []

@@ -1,6 +1,7 @@
 // The repository server as a service of this machine: its OS user, directories and unit, and the way back. What it has
 // published, and the key that vouches for it, are never taken away.
 import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { readPgConfig } from '../adapters/pg-config.ts'
 import type { Step } from '../cluster/plan.ts'
 import { findServiceUser, planServiceUser, planServiceUserRemoval, type ServiceUser } from '../cluster/service-user.ts'
@@ -84,11 +85,12 @@ export function remarksOnServerSetup(options: ServerSetupOptions): string[] {
 export function planServerUninstall(options: ServerSetupOptions): Step[] {
   const { unitDirectory, signal } = options
   requireRights(options)
-  const removal = planUnitRemoval([service], unitDirectory, signal)
   const stop = async () => systemctl(['disable', '--now', service], signal)
   return [
-    ...(isManaged(unitDirectory) && removal.length > 0 ? [{ what: 'stop service pginstall-server', run: stop }] : []),
-    ...removal,
+    ...(isManaged(unitDirectory) && existsSync(join(unitDirectory, service))
+      ? [{ what: 'stop service pginstall-server', run: stop }]
+      : []),
+    ...planUnitRemoval([service], unitDirectory, signal),
     ...planServiceUserRemoval(serverUser(options), signal),
   ]
 }
