@@ -68,6 +68,17 @@
 #define range_of_multirange(type) InvalidOid
 #endif
 
+/* Deletes without waiting; its options came with 19 */
+#if PG_VERSION_NUM >= 190000
+#define delete_tuple(rel, tid, cid, failure) \
+	table_tuple_delete(rel, tid, cid, 0, InvalidSnapshot, InvalidSnapshot, \
+					   false, failure)
+#else
+#define delete_tuple(rel, tid, cid, failure) \
+	table_tuple_delete(rel, tid, cid, InvalidSnapshot, InvalidSnapshot, \
+					   false, failure, false)
+#endif
+
 /* Named wait events for extensions came with 17 */
 #if PG_VERSION_NUM >= 170000
 #define sidecar_wait_event() WaitEventExtensionNew("PginstallSidecar")

@@ -17,6 +17,7 @@
 #include "access/xlog.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "nodes/execnodes.h"
 #include "record_row.h"
 #include "utils/builtins.h"
@@ -189,7 +190,6 @@ delete_row(RecordTable *table, HeapTuple tuple)
 {
 	TM_FailureData failure;
 
-	(void) table_tuple_delete(table->rel, &tuple->t_self,
-							  GetCurrentCommandId(true), InvalidSnapshot,
-							  InvalidSnapshot, false, &failure, false);
+	(void) delete_tuple(table->rel, &tuple->t_self, GetCurrentCommandId(true),
+						&failure);
 }
