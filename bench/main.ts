@@ -1,4 +1,4 @@
-// npm run bench -- [--json] [NAME…]: measures, prints a line a figure. A mark that is missed is shown and is no failure:
+// npm run bench -- [--major MAJOR] [--json] [NAME…]: measures, prints a line a figure. A mark that is missed is shown and is no failure:
 // the next run on a quieter machine may keep it. A benchmark that cannot be carried out is one.
 import { parseArgs } from 'node:util'
 import { type Benchmark, gatherCast } from './cast.ts'
@@ -54,18 +54,29 @@ async function measure(names: string[], print: (found: Figure) => void): Promise
   return good
 }
 
-function readArguments(): { json: boolean; names: string[] } {
+type Arguments = {
+  json: boolean
+  /** Said with each figure: which PostgreSQL it is of, when it is not this machine's. */
+  major: string | undefined
+  names: string[]
+}
+
+function readArguments(): Arguments {
   const { values, positionals } = parseArgs({
-    options: { json: { type: 'boolean', default: false } },
+    options: { json: { type: 'boolean', default: false }, major: { type: 'string' } },
     allowPositionals: true,
   })
   const unknown = positionals.filter((name) => !Object.hasOwn(benchmarks, name))
   if (unknown.length > 0)
     throw new TypeError(`no such benchmark: ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}`)
-  return { json: values.json, names: positionals.length > 0 ? positionals : Object.keys(benchmarks) }
+  return {
+    json: values.json,
+    major: values.major,
+    names: positionals.length > 0 ? positionals : Object.keys(benchmarks),
+  }
 }
 
-function readArgumentsOrExit(): { json: boolean; names: string[] } {
+function readArgumentsOrExit(): Arguments {
   try {
     return readArguments()
   } catch (thrown) {
@@ -74,8 +85,11 @@ function readArgumentsOrExit(): { json: boolean; names: string[] } {
   }
 }
 
-const { json, names } = readArgumentsOrExit()
-const good = await measure(names, (found) =>
-  process.stdout.write(`${json ? JSON.stringify(found) : formatFigure(found, marks[found.name])}\n`),
-)
+const { json, major, names } = readArgumentsOrExit()
+const good = await measure(names, (found) => {
+  const line = json
+    ? JSON.stringify(major === undefined ? found : { ...found, major: Number(major) })
+    : `${major === undefined ? '' : `PostgreSQL ${major}: `}${formatFigure(found, marks[found.name])}`
+  process.stdout.write(`${line}\n`)
+})
 process.exit(good ? 0 : 1)
