@@ -4,6 +4,7 @@ export default {
   files: [
     'dist/test/**/*.js',
     '!dist/test/**/helpers/**',
+    '!dist/test/neighbour/**',
     '!dist/test/package/**',
     '!dist/test/real/**',
     '!dist/test/upgrade/**',

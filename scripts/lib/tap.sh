@@ -21,3 +21,8 @@ tap_counts() {
 tap_failures() {
   sed -nE 's/^not ok [0-9]* *(- )?/failed: /p' "$1"
 }
+
+# tap_skips REPORT: a line a skipped test.
+tap_skips() {
+  sed -nE 's/^ok [0-9]+ (- )?(.*) # SKIP.*/skipped: \2/p' "$1"
+}

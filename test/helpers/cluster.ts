@@ -35,6 +35,9 @@ export type Session = {
 
 const startTimeoutMs = 30_000
 
+/** Words before each server's command line: a program, such as valgrind, that becomes the server. */
+const wrapper = (process.env.PGINSTALL_TEST_SERVER_WRAPPER ?? '').split(' ').filter((word) => word !== '')
+
 export async function startCluster(
   directory: TemporaryDirectory,
   installation: PgConfig,
@@ -67,7 +70,8 @@ export async function startCluster(
   const startServer = (): ChildProcess => {
     const log = openSync(logFile, 'a')
     const stdio = ['ignore', log, log] as const
-    const started = spawn(program('postgres'), ['-D', data, ...args], {
+    const [file = '', ...rest] = [...wrapper, program('postgres'), '-D', data, ...args]
+    const started = spawn(file, rest, {
       ...as,
       cwd: data,
       stdio: [...stdio],
