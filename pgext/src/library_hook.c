@@ -190,6 +190,26 @@ need_library(const char *library)
 	fetch_library(library, full_name);
 }
 
+/*
+ * The machine of a standby has the version that was first needed there, while
+ * the primary may have been updated since. A session that has loaded it keeps
+ * it: the sidecar brings the newer one for the next.
+ */
+static void
+need_symbol(const char *library, const char *symbol)
+{
+	char	   *full_name = full_name_of_library(library);
+
+	if (full_name == NULL ||
+		load_external_function(library, symbol, false, NULL) != NULL)
+		return;
+	require_current_module(library, symbol);
+	if (InterruptHoldoffCount > 0 || CritSectionCount > 0)
+		return;
+	fetch_library(library, full_name);
+	require_current_module(library, symbol);
+}
+
 /* Of a procedural language; it is not asked about when functions are called */
 static void
 need_handler(Oid language)
@@ -231,7 +251,7 @@ examine_function(Oid function)
 	if (library)
 	{
 		need_library(library);
-		require_current_module(library, symbol);
+		need_symbol(library, symbol);
 	}
 	else if (language >= FirstNormalObjectId)
 		need_handler(language);

@@ -213,6 +213,7 @@ load_module_request(const char *library, const char *version, bool wait)
 	add_string(&buf, "library", library);
 	if (version)
 		add_string(&buf, "version", version);
+	add_preloaded(&buf);
 	add_bool(&buf, "wait", wait);
 	return end_request(&buf);
 }

@@ -179,7 +179,11 @@ function checkDirection({ name, sqlVersion: version }: Resolved, { update }: Ins
   )
 }
 
-function waitsForRestart({ name, version }: StoredArchive, preloaded: LinkedModule[], target: Target): PginstallError {
+export function waitsForRestart(
+  { name, version }: Pick<StoredArchive, 'name' | 'version'>,
+  preloaded: LinkedModule[],
+  target: Target,
+): PginstallError {
   const running = preloaded.map((one) => `version ${one.version} of its module "${one.module}"`).join(', ')
   return new PginstallError(
     'object_not_in_prerequisite_state',

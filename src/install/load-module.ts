@@ -7,7 +7,8 @@ import { PginstallError } from '../model/errors.ts'
 import { type ExtensionName, parseFullName, parseLibraryName } from '../model/names.ts'
 import { unmetNeeds } from '../model/platform.ts'
 import { checkBeforeNetwork, pinned } from '../model/policy.ts'
-import type { Place } from './install.ts'
+import { compareVersions } from '../model/version-order.ts'
+import { type Place, waitsForRestart } from './install.ts'
 import { linkDirectory, linkFile, readLink } from './links.ts'
 import { linkModules } from './module-links.ts'
 import { type Circumstances, Resolver } from './resolve.ts'
@@ -18,14 +19,17 @@ export type ModuleRequest = {
   library: string
   /** That the database has recorded; undefined where it has not. */
   version: string | undefined
+  /** shared_preload_libraries as the server was started with it. */
+  preloaded: string[]
 }
 
 /**
- * A link that leads somewhere is never replaced: the server may have the module preloaded.
+ * A link that leads somewhere is replaced only where the database has recorded a newer version: the primary of a standby
+ * was updated.
  * @throws PginstallError whatever Resolver.resolve and Store.take throw; undefined_file, disk_full, io_error
  */
 export async function loadModule(
-  { library, version }: ModuleRequest,
+  { library, version, preloaded }: ModuleRequest,
   circumstances: Circumstances,
   place: Place,
 ): Promise<{ modulePath: string; version: string }> {
@@ -36,16 +40,20 @@ export async function loadModule(
   const modulePath = linkDirectory(directory)
   const link = linkFile(modulePath, library)
   try {
-    const linked = existsSync(link) ? readLink(link) : undefined
-    if (linked !== undefined && claim(dirname(dirname(linked.path)))) return { modulePath, version: linked.version }
+    const found = existsSync(link) ? readLink(link) : undefined
+    const linked = found !== undefined && claim(dirname(dirname(found.path))) ? found : undefined
+    if (linked !== undefined && (version === undefined || compareVersions(linked.version, version) >= 0)) {
+      return { modulePath, version: linked.version }
+    }
     const archive =
       findPlaced(fullName, version, module, circumstances, place) ??
       (await fetch(name, version, module, circumstances, place))
     // One that leads nowhere, to a newer version perhaps, would stay.
-    rmSync(link, { force: true })
+    if (linked === undefined) rmSync(link, { force: true })
     const { pkglibdir } = installation
-    const options = { directory, pkglibdir, work: place.store.work, preloaded: [], mayReplace: true, back: false }
-    await linkModules(archive, options, [module])
+    const options = { directory, pkglibdir, work: place.store.work, preloaded, mayReplace: true, back: false }
+    const { waiting } = await linkModules(archive, options, linked === undefined ? [module] : archive.manifest.modules)
+    if (waiting.length > 0) throw waitsForRestart(archive, waiting, place.target)
     return { modulePath, version: archive.version }
   } catch (cause) {
     throw fileTrouble(`place module "${library}"`, cause)

@@ -41,6 +41,7 @@ export type LoadModuleRequest = {
   /** Unique module name. */
   library: string
   version?: string
+  preloaded: string[]
   wait: boolean
 }
 

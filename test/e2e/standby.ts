@@ -131,6 +131,27 @@ test.serial('gc asks it as any other, and keeps for a day what its primary may b
   await caughtUp()
 })
 
+test.serial('what is updated on the primary works there for who connects anew', async (t) => {
+  const sql = `CREATE FUNCTION late.newer() RETURNS int4 AS 'MODULE_PATHNAME' LANGUAGE c;`
+  const more = 'PG_FUNCTION_INFO_V1(newer);\nDatum newer(PG_FUNCTION_ARGS) { PG_RETURN_INT32(43); }\n'
+  const newer = {
+    ...numberExtension,
+    version: '1.2',
+    files: { 'number--1.0--1.1.sql': '', 'number--1.1--1.2.sql': sql },
+  }
+  stage.publish(writeSourceTree(stage.directory.path, { ...newer, module: newer.module + more }), [
+    'git.example/number',
+  ])
+  const updating = await stage.cluster.connect()
+  await updating.query('ALTER EXTENSION number UPDATE')
+  await caughtUp()
+  const stale = await standby.connect()
+  const error = await stale.errorOf('SELECT late.newer()')
+  t.is(error?.code, '55000')
+  t.regex(error?.message ?? '', /^this session has an older version of module/)
+  t.deepEqual(await (await standby.connect()).query('SELECT late.newer(), late.answer()'), [{ newer: 43, answer: 42 }])
+})
+
 test.serial('CREATE EXTENSION is refused there before anybody is asked', async (t) => {
   const before = sidecar.log()
   const { errorOf } = await standby.connect()

@@ -11,12 +11,12 @@ import type { Reply, Service } from '../service.ts'
 const asker = { superuser: true, roles: [] }
 
 export async function loadModule(
-  { library, version, server }: LoadModuleRequest,
+  { library, version, preloaded, server }: LoadModuleRequest,
   { repositories, policy, machine, place }: Service,
   { signal }: Reply,
 ): Promise<object> {
   const found = await placeModule(
-    { library, version: version === undefined ? undefined : checkVersion(version) },
+    { library, version: version === undefined ? undefined : checkVersion(version), preloaded },
     {
       ...{ repositories, policy, asker, server, signal },
       // The statement is anybody's, and no place to hear of repositories.
