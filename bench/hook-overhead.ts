@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PgConfig } from '../src/adapters/pg-config.ts'
+import { changesForSetup } from '../src/cluster/setting-values.ts'
 import { startCluster } from '../test/helpers/cluster.ts'
 import { serverUser, spawnAs } from '../test/helpers/os-users.ts'
 import { makePrivateInstallation } from '../test/helpers/private-installation.ts'
@@ -15,14 +16,17 @@ import { type Figure, figure, takeInTurn } from './figures.ts'
 
 const transactions = 10_000
 /** As "pginstall setup" makes them: PostgreSQL reads them in all sessions, whether they have the hook or not. */
-const settings = {
-  autovacuum: 'off',
-  'pginstall.socket': '/run/pginstall/main.sock',
-  'pginstall.directory': '/var/lib/pginstall',
-  'pginstall.sidecar_user': 'pginstall',
-  'pginstall.prefer': '',
-  'pginstall.timeout': '10min',
-}
+const ofSetup = changesForSetup(
+  {},
+  {
+    libraryDirectory: '/var/lib/pginstall/main/lib',
+    socket: '/run/pginstall/main.sock',
+    directory: '/var/lib/pginstall',
+    sidecarUser: 'pginstall',
+    shared: false,
+  },
+).flatMap(({ name, value }) => (typeof value === 'string' ? [[name, value]] : []))
+const settings = { autovacuum: 'off', ...Object.fromEntries(ofSetup) }
 /** Long enough to make a second or so. */
 const timedTransactions = 20_000
 const startLimitMs = 60_000
