@@ -152,9 +152,9 @@ test.serial('a name that nobody publishes, and one that is none of ours', async 
   }
   t.regex((await errorOf('SELECT unknown()'))?.detail ?? '', /extension "git\.example\/unknown" is not available/)
   t.regex((await errorOf('SELECT other_module()'))?.detail ?? '', /has no module "other"/)
-  const before = stage.sidecar.log()
   t.regex((await errorOf('SELECT elsewhere()'))?.message ?? '', /could not access file "elsewhere"/)
-  t.is(stage.sidecar.log(), before)
+  // What was asked before may still be on its way into the log.
+  t.notRegex(stage.sidecar.log(), /"library":"elsewhere"/)
 })
 
 test.serial('the wait ends like any other', async (t) => {
