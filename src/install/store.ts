@@ -13,12 +13,13 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { readArchive } from '../adapters/archive-reader.ts'
 import { claim } from '../adapters/claims.ts'
-import { makeDirectory, syncPaths, writeDurably, writeStream } from '../adapters/files.ts'
+import { makeDirectory, syncPaths, writeStream } from '../adapters/files.ts'
 import { ownWorkDirectory, prepareWorkDirectory } from '../adapters/work-directory.ts'
 import { formatIdentity, identityOf } from '../model/archive-identity.ts'
 import { PginstallError } from '../model/errors.ts'
@@ -126,9 +127,11 @@ export class Store {
       await this.#download(resolved, file)
       const fresh = new Set<string>()
       const manifest = await this.#unpack(resolved, file, work, fresh)
-      await this.#keepFiles(work, fresh)
       const staged = join(work, 'staged')
-      await this.#stage(staged, work, manifest)
+      const written = this.#stage(staged, work, manifest)
+      // All at once: the disk takes them together.
+      await syncPaths([...[...fresh].map((sha256) => join(work, sha256)), ...written])
+      this.#keepFiles(work, fresh)
       await resolved.repository.indexKept()
       resolved.repository.published.remember(resolved.archive)
       await this.#commit(staged, path)
@@ -185,27 +188,30 @@ export class Store {
     return manifest
   }
 
-  /**
-   * Equal files are stored once: large extensions ship hundreds of them. A file gets its place when the archive's reader
-   * has found it to have the digest that is its name, is flushed before, and is never written again.
-   */
-  async #keepFiles(work: string, fresh: Set<string>): Promise<void> {
-    await syncPaths([...fresh].map((sha256) => join(work, sha256)))
-    for (const sha256 of fresh) tryLink(join(work, sha256), join(this.#files, sha256))
-  }
-
-  async #stage(staged: string, work: string, manifest: Manifest): Promise<void> {
+  /** What is to be flushed besides the files that were unpacked. */
+  #stage(staged: string, work: string, manifest: Manifest): string[] {
     mkdirSync(staged, { mode: 0o755 })
-    const directories = new Set([staged])
+    const written = new Set([staged])
     for (const { path, sha256 } of manifest.files) {
       const place = join(staged, path)
       mkdirSync(dirname(place), { recursive: true, mode: 0o755 })
-      directories.add(dirname(place))
+      written.add(dirname(place))
+      if (tryLink(join(work, sha256), place)) continue
       // A file system lets a file have so many names only (ext4: 65,000), and everybody has some empty file.
-      if (!tryLink(join(work, sha256), place)) copyFileSync(join(work, sha256), place)
+      copyFileSync(join(work, sha256), place)
+      written.add(place)
     }
-    await writeDurably(join(staged, manifestPath), JSON.stringify(manifest, null, 2) + '\n')
-    await syncPaths([...directories])
+    const file = join(staged, manifestPath)
+    writeFileSync(file, JSON.stringify(manifest, null, 2) + '\n', { flag: 'wx', mode: 0o644 })
+    return [...written, file]
+  }
+
+  /**
+   * Equal files are stored once: large extensions ship hundreds of them. A file gets its place when the archive's reader
+   * has found it to have the digest that is its name, was flushed before, and is never written again.
+   */
+  #keepFiles(work: string, fresh: Set<string>): void {
+    for (const sha256 of fresh) tryLink(join(work, sha256), join(this.#files, sha256))
   }
 
   async #commit(staged: string, path: string): Promise<void> {
