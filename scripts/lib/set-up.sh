@@ -91,7 +91,7 @@ install_packages() {
 
 # fits NODE: whether that program is a Node.js which package.json's engines allow.
 fits() {
-  [ -n "$1" ] && "$1" scripts/lib/node-fits.cjs > /dev/null 2>&1
+  [ -n "$1" ] && "$1" bin/node-fits.cjs > /dev/null 2>&1
 }
 
 # The machine's Node.js if it will do, else one from npm below .node/. Either's headers are named to the tools that

@@ -101,6 +101,8 @@ test.serial('the tarball has what runs, and nothing that only a clone needs', (t
     .split('\n')
     .map((file) => file.replace(/^package\//, ''))
   const wanted = [
+    'bin/pginstall.cjs',
+    'bin/node-fits.cjs',
     'dist/src/cli/main.js',
     'dist/pginstall.1',
     'binding.gyp',
@@ -121,7 +123,7 @@ test.serial('npm installs it with the addon that is in it, where no compiler is'
   const prefix = install('prebuilt', tarball, { CC: 'false', CXX: 'false' })
   await checkWorks(t, 'prebuilt', prefix, /\/prebuilt\/prefix\/.*\/prebuilds\/.*\.node$/m)
   t.true(existsSync(join(prefix, 'share/man/man1/pginstall.1')))
-  t.regex(readlinkSync(join(prefix, 'bin/pginstall')), /node_modules\/pginstall\/dist\/src\/cli\/main\.js$/)
+  t.regex(readlinkSync(join(prefix, 'bin/pginstall')), /node_modules\/pginstall\/bin\/pginstall\.cjs$/)
 })
 
 test.serial('where no prebuilt addon fits, npm compiles it', async (t) => {
