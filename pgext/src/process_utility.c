@@ -6,6 +6,7 @@
  *	ALTER EXTENSION UPDATE		asked of the sidecar, if it came through us
  *	ALTER EXTENSION, others		full names of installed extensions made short,
  *	DROP, COMMENT, DEPENDS ON	where a statement has them
+ *	DROP EXTENSION pginstall	a warning of what is forgotten with it
  *	CREATE FUNCTION, LOAD		in a script of ours: the module's unique name
  *	LOAD						of a module of ours that is missing: asked of the sidecar
  */
@@ -53,8 +54,11 @@ process_utility(UTILITY_PARAMS)
 		case T_AlterObjectSchemaStmt:
 		case T_AlterObjectDependsStmt:
 		case T_CommentStmt:
+			pstmt = with_short_names(pstmt, queryString);
+			break;
 		case T_DropStmt:
 			pstmt = with_short_names(pstmt, queryString);
+			warn_of_lost_record(pstmt->utilityStmt);
 			break;
 		case T_CreateFunctionStmt:
 			pstmt = rewrite_script_statement(pstmt);

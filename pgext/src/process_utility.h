@@ -18,4 +18,7 @@ extern void update_extension(UTILITY_PARAMS);
 extern PlannedStmt *with_short_names(PlannedStmt *pstmt,
 									 const char *query_string);
 
+/* lost_record.c */
+extern void warn_of_lost_record(Node *stmt);
+
 #endif							/* PGINSTALL_PROCESS_UTILITY_H */

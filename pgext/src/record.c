@@ -25,8 +25,6 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#define OUR_EXTENSION "pginstall"
-
 static List *
 extensions_of_catalog(void)
 {
@@ -97,6 +95,21 @@ installed_extensions(void)
 	RecordTable table;
 
 	if (open_record(&table, AccessShareLock))
+	{
+		add_providers(&table, extensions);
+		close_record(&table);
+	}
+	return extensions;
+}
+
+/* The same for a statement that must not fail, nor wait, for the record's sake */
+List *
+installed_extensions_unless_locked(void)
+{
+	List	   *extensions = extensions_of_catalog();
+	RecordTable table;
+
+	if (open_record_unless_locked(&table, AccessShareLock))
 	{
 		add_providers(&table, extensions);
 		close_record(&table);
@@ -287,7 +300,7 @@ forget_extension(const char *name)
 	SysScanDesc scan;
 	HeapTuple	tuple;
 
-	if (!open_record_unless_locked(&table))
+	if (!open_record_unless_locked(&table, RowExclusiveLock))
 		return;
 	scan = systable_beginscan(table.rel, InvalidOid, false, NULL, 0, NULL);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))

@@ -7,6 +7,8 @@
 
 #include "message.h"
 
+#define OUR_EXTENSION "pginstall"
+
 /*
  * An extension of this database. full_name and archive_version are NULL unless
  * it came through us; version is what pg_extension says.
@@ -21,6 +23,7 @@ typedef struct InstalledExtension
 } InstalledExtension;
 
 extern List *installed_extensions(void);
+extern List *installed_extensions_unless_locked(void);
 extern const InstalledExtension *find_installed(const List *installed,
 												const char *name);
 extern char *recorded_version(const char *full_name);

@@ -140,18 +140,18 @@ open_record(RecordTable *table, LOCKMODE lockmode)
 }
 
 /*
- * To write, but never waiting and never failing: false as well if somebody has
+ * The same, but never waiting and never failing: false as well if somebody has
  * locked the table, if it is going, or is not as it was made.
  */
 bool
-open_record_unless_locked(RecordTable *table)
+open_record_unless_locked(RecordTable *table, LOCKMODE lockmode)
 {
 	Oid			relid = find_table(table);
 
 	if (!OidIsValid(relid) ||
-		!ConditionalLockRelationOid(relid, RowExclusiveLock))
+		!ConditionalLockRelationOid(relid, lockmode))
 		return false;
-	table->lockmode = RowExclusiveLock;
+	table->lockmode = lockmode;
 	table->rel = try_relation_open(relid, NoLock);
 	if (table->rel == NULL)
 		return false;

@@ -18,7 +18,7 @@ typedef struct RecordTable
 } RecordTable;
 
 extern bool open_record(RecordTable *table, LOCKMODE lockmode);
-extern bool open_record_unless_locked(RecordTable *table);
+extern bool open_record_unless_locked(RecordTable *table, LOCKMODE lockmode);
 extern void close_record(RecordTable *table);
 
 #endif							/* PGINSTALL_RECORD_TABLE_H */

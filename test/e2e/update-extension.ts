@@ -79,6 +79,24 @@ test.serial('a database that stays on its old SQL version works with the newest 
 })
 
 test.serial('what did not come through pginstall is PostgreSQL’s own matter', async (t) => {
+test.serial('DROP EXTENSION pginstall warns of what loses its provider, and of nothing else', async (t) => {
+  const { client, query } = await stage.cluster.connect({ database: 'theirs' })
+  const warnings: string[] = []
+  client.on('notice', ({ severity, message, detail, hint }) => {
+    if (severity === 'WARNING') warnings.push(`${message}\n${detail}\n${hint}`)
+  })
+  await query('BEGIN; DROP EXTENSION pginstall')
+  t.is(warnings.length, 1)
+  t.regex(
+    warnings[0] ?? '',
+    /^dropping extension "pginstall" forgets .*\n.*: "git\.example\/deep\/answer"\.\nRoll back, /,
+  )
+  await query('ROLLBACK; BEGIN; ALTER TABLE pginstall.record ADD more int; DROP EXTENSION pginstall; ROLLBACK')
+  await query('BEGIN; DROP EXTENSION pginstall, answer; ROLLBACK')
+  await query('BEGIN; DROP EXTENSION answer; DROP EXTENSION pginstall; DROP EXTENSION IF EXISTS pginstall; ROLLBACK')
+  t.is(warnings.length, 1, warnings.join('\n'))
+})
+
   const { query, notices } = await stage.cluster.connect({ database: 'ours' })
   const before = stage.sidecar.log()
   await query('CREATE EXTENSION hstore; ALTER EXTENSION hstore UPDATE')
