@@ -68,6 +68,8 @@ host_fault(const char *host, size_t length)
 	const char *end = host + length;
 	const char *label = host;
 
+	if (length > 0 && host[length - 1] == ':')
+		return "The name begins with a scheme: leave it out, with the \"//\" behind it.";
 	if (memchr(host, '.', length) == NULL)
 		return "The host has no dot.";
 

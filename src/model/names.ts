@@ -153,6 +153,7 @@ function shortNameFault(text: string): string | undefined {
   // PostgreSQL's strings end at it, so it would see another name.
   if (text.includes('\0')) return 'Extension names must not contain NUL.'
   if (text.includes('--')) return 'Extension names must not contain "--".'
+  if (host.endsWith(':')) return `The name begins with a scheme: leave out "${host}//".`
   if (text.startsWith('-') || text.endsWith('-')) return 'Extension names must not begin or end with "-".'
   return undefined
 }

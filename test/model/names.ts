@@ -58,6 +58,11 @@ test('an extension name is a full name when it has a slash', (t) => {
 })
 
 test('module names are unique by provider, and bounded', (t) => {
+test('whoever writes a scheme is told to leave it out', (t) => {
+  const error = t.throws(() => parseFullName('https://a.b/x'), { instanceOf: PginstallError })
+  t.is(error?.detail, 'The name begins with a scheme: leave out "https://".')
+})
+
   t.is(flattenFullName('a.b/c/x'), 'a.b+c+x')
   t.is(uniqueModuleName('m', 'a.b/c/x'), 'm--a.b+c+x')
   t.throws(() => uniqueModuleName('m'.repeat(192), 'a.b/c/x'), { message: /more than 200 bytes/ })

@@ -49,6 +49,11 @@ test.serial('names', async (t) => {
   }
 })
 
+test.serial('whoever writes a scheme is told to leave it out', async (t) => {
+  const [row] = await rows('SELECT test_name_fault($1, $2) AS fault', ['full_name', Buffer.from('https://a.b/x')])
+  t.regex(String(row?.fault), /scheme: leave it out/)
+})
+
 test.serial('patterns of pginstall.prefer', async (t) => {
   const fault = async (text: string) =>
     (await rows('SELECT test_name_fault($1, $2) AS fault', ['pattern', Buffer.from(text)]))[0]?.fault
