@@ -238,6 +238,8 @@ pattern_fault(const char *pattern, size_t length)
 			return "Only the last segment of a pattern can be \"**\".";
 		if (!one && !several && (n == 0 || !has_only(part, n, "._~-")))
 			return "A pattern is made of path segments, \"*\" for any one and a last \"**\" for several.";
+		if (part == pattern && !one && !several && memchr(part, '.', n) == NULL)
+			return "A pattern begins with a host, which has a dot, or with \"*\" or \"**\".";
 		if (last)
 			return NULL;
 		part += n + 1;

@@ -118,6 +118,26 @@ export function matchesPattern(full: string, pattern: string): boolean {
 
 /** @throws PginstallError invalid_parameter_value when the pattern could match nothing or is not made of segments */
 export function checkPattern(pattern: string): string {
+  checkSegments(pattern)
+  const host = pattern.split('/')[0] as string
+  if (!host.includes('.') && host !== '*' && host !== '**') {
+    throw new PginstallError('invalid_parameter_value', `invalid full-name pattern: "${pattern}"`, {
+      detail: `It begins with "${host}", which is no host: that has a dot.`,
+      hint: 'A pattern begins with a host, such as github.com/dim/*, or with "*" for any.',
+    })
+  }
+  return pattern
+}
+
+/**
+ * The same for a search, where a pattern without a slash is one of short names.
+ * @throws PginstallError invalid_parameter_value
+ */
+export function checkSearchPattern(pattern: string): string {
+  return pattern.includes('/') ? checkPattern(pattern) : checkSegments(pattern)
+}
+
+function checkSegments(pattern: string): string {
   const parts = pattern.split('/')
   const sound = parts.every(
     (part, i) => part === '*' || (part === '**' && i === parts.length - 1) || segment.test(part),
@@ -133,6 +153,7 @@ export function checkPattern(pattern: string): string {
 function fullNameFault(text: string): string | undefined {
   const [host, ...rest] = text.split('/')
   if (host === undefined || rest.length === 0) return 'There is no path after the host.'
+  if (host.endsWith(':')) return `The name begins with a scheme: leave out "${host}//".`
   if (!host.includes('.')) return `The host "${host}" has no dot.`
   if (!host.split('.').every((label) => hostLabel.test(label))) {
     return `"${host}" is not a host name in lower case; international names are written as punycode.`
@@ -153,7 +174,6 @@ function shortNameFault(text: string): string | undefined {
   // PostgreSQL's strings end at it, so it would see another name.
   if (text.includes('\0')) return 'Extension names must not contain NUL.'
   if (text.includes('--')) return 'Extension names must not contain "--".'
-  if (host.endsWith(':')) return `The name begins with a scheme: leave out "${host}//".`
   if (text.startsWith('-') || text.endsWith('-')) return 'Extension names must not begin or end with "-".'
   return undefined
 }

@@ -5,6 +5,7 @@ import { PginstallError } from '../../src/model/errors.ts'
 import {
   checkModuleName,
   checkPattern,
+  checkSearchPattern,
   checkVersion,
   flattenFullName,
   matchesPattern,
@@ -57,12 +58,12 @@ test('an extension name is a full name when it has a slash', (t) => {
   t.deepEqual(parseExtensionName('x'), { kind: 'short', short: 'x' })
 })
 
-test('module names are unique by provider, and bounded', (t) => {
 test('whoever writes a scheme is told to leave it out', (t) => {
   const error = t.throws(() => parseFullName('https://a.b/x'), { instanceOf: PginstallError })
   t.is(error?.detail, 'The name begins with a scheme: leave out "https://".')
 })
 
+test('module names are unique by provider, and bounded', (t) => {
   t.is(flattenFullName('a.b/c/x'), 'a.b+c+x')
   t.is(uniqueModuleName('m', 'a.b/c/x'), 'm--a.b+c+x')
   t.throws(() => uniqueModuleName('m'.repeat(192), 'a.b/c/x'), { message: /more than 200 bytes/ })
@@ -85,7 +86,9 @@ test('patterns are of whole segments', (t) => {
   ]
   for (const [name, pattern] of matching) t.true(matchesPattern(name, pattern), pattern)
   for (const [name, pattern] of others) t.false(matchesPattern(name, pattern), pattern)
-  for (const pattern of ['', 'a//b', 'a/**/b', 'a*/b', 'a b'])
+  for (const pattern of ['', 'a//b', 'a/**/b', 'a*/b', 'a b', 'rubbish', 'a/b', 'github/**'])
     t.throws(() => checkPattern(pattern), { instanceOf: PginstallError })
   t.is(checkPattern('a.b/*/**'), 'a.b/*/**')
+  t.is(checkSearchPattern('prefix'), 'prefix')
+  t.throws(() => checkSearchPattern('a/b'), { instanceOf: PginstallError })
 })

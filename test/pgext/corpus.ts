@@ -60,7 +60,20 @@ test.serial('patterns of pginstall.prefer', async (t) => {
   for (const text of ['github.com/dim/prefix', 'github.com/*/prefix', 'github.com/**', '*/x', '**']) {
     t.is(await fault(text), null, text)
   }
-  for (const text of ['', '/', 'a//b', 'a/**/b', 'a/b*', 'a/***', 'a b', 'a/', 'a/\u0000', 'é/x']) {
+  for (const text of [
+    '',
+    '/',
+    'a//b',
+    'a/**/b',
+    'a/b*',
+    'a/***',
+    'a b',
+    'a/',
+    'rubbish',
+    'github/**',
+    'a/\u0000',
+    'é/x',
+  ]) {
     t.is(typeof (await fault(text)), 'string', text)
   }
 })

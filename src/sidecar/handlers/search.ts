@@ -1,6 +1,6 @@
 // Looks through the indexes as they stand on disk; nobody is asked anything.
 import { newestFirst } from '../../model/index.ts'
-import { checkPattern, matchesPattern } from '../../model/names.ts'
+import { checkSearchPattern, matchesPattern } from '../../model/names.ts'
 import { unmetNeeds } from '../../model/platform.ts'
 import { judge, pinned } from '../../model/policy.ts'
 import { type ReleaseSummary, summarizeReleases } from '../../model/release-summary.ts'
@@ -53,7 +53,7 @@ async function* findAll(
   const here = { server, machine: await local.read(signal) }
   const wanted = text.toLowerCase()
   // Without a slash it is one of short names.
-  const byShortName = !checkPattern(pattern).includes('/')
+  const byShortName = !checkSearchPattern(pattern).includes('/')
   for (const repository of repositories) {
     for await (const { name, extensions } of repository.knownNames(signal)) {
       for (const { full_name, description, releases } of extensions) {

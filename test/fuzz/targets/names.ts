@@ -23,7 +23,7 @@ const grammars: [kind: string, (candidate: string) => unknown, RegExp][] = [
   ['full name', parseFullName, full],
   ['version', checkVersion, /^(?!.*--)[0-9A-Za-z](?:[0-9A-Za-z._+~-]{0,62}[0-9A-Za-z._+~])?$/],
   ['module', checkModuleName, /^(?![\s\S]*--)[A-Za-z0-9_][A-Za-z0-9_.+-]*$/],
-  ['pattern', checkPattern, /^(?:(?:\*|[A-Za-z0-9._~-]+)\/)*(?:\*\*?|[A-Za-z0-9._~-]+)$/],
+  ['pattern', checkPattern, /^(?=\*|[^/]*\.)(?:(?:\*|[A-Za-z0-9._~-]+)\/)*(?:\*\*?|[A-Za-z0-9._~-]+)$/],
 ]
 
 const almostName = fc
