@@ -1,8 +1,9 @@
 // What stands in the store, and in the targets' directories beside it. Reads names and sizes only: `pginstall verify`
 // reads bytes.
-import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
+import { lstatSync, readdirSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { identify } from '../adapters/mapped-files.ts'
+import { PginstallError } from '../model/errors.ts'
 import type { StoredArchiveFacts } from '../model/store-use.ts'
 import { linkDirectory, waitingDirectory } from './links.ts'
 
@@ -18,6 +19,19 @@ export type StoredArchiveEntry = StoredArchiveFacts & {
 export type StoredFile = { path: string; inode: string; links: number; bytes: number }
 
 const digestName = /^[0-9a-f]{64}$/
+
+/**
+ * Without a store, none is empty: the setting may be wrong.
+ * @throws PginstallError undefined_file
+ */
+export function requireStore(directory: string): string {
+  const root = join(directory, 'store')
+  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() ?? false) return root
+  throw new PginstallError('undefined_file', `there is no store in "${directory}"`, {
+    detail: 'The sidecar makes it when it first starts.',
+    hint: 'Setting "directory" says where it is: pginstall config directory',
+  })
+}
 
 /** By full name, version and major. */
 export function listArchives(directory: string): StoredArchiveEntry[] {

@@ -1,11 +1,12 @@
 // Reads every file of a store again and compares it with its archive's manifest. Changes nothing, so it may run beside
 // a sidecar: what that places appears complete.
-import { type Dirent, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { digestFile, type FileDigest } from '../adapters/file-digest.ts'
-import { describeCause, PginstallError } from '../model/errors.ts'
+import { describeCause } from '../model/errors.ts'
 import { type Manifest, type ManifestFile, manifestPath, parseManifest } from '../model/manifest.ts'
 import { flattenFullName } from '../model/names.ts'
+import { requireStore } from './store-contents.ts'
 
 export type StoreFault = {
   /** Absolute. */
@@ -26,13 +27,7 @@ export async function verifyStore(
   directory: string,
   options: { signal: AbortSignal; onArchive(name: string): void },
 ): Promise<StoreReport> {
-  const root = join(directory, 'store')
-  if (!(statSync(root, { throwIfNoEntry: false })?.isDirectory() ?? false)) {
-    throw new PginstallError('undefined_file', `there is no store in "${directory}"`, {
-      detail: 'The sidecar makes it when it first starts.',
-      hint: 'Setting "directory" says where it is: pginstall config directory',
-    })
-  }
+  const root = requireStore(directory)
   const check = new StoreCheck(options.signal)
   await check.checkShared(join(directory, 'files'))
   for (const key of check.directoriesOf(root)) {

@@ -51,6 +51,7 @@ function copyStore(t: ExecutionContext) {
     state,
     archive,
     run: (...args: string[]) => runPginstall(join(directory, 'etc'), ['verify', ...args]),
+    list: () => runPginstall(join(directory, 'etc'), ['list']),
     faults(): Report['faults'] {
       const { status, stdout } = runPginstall(join(directory, 'etc'), ['verify', '--json'])
       t.is(status, 1)
@@ -151,10 +152,11 @@ test('a manifest that is gone, broken or another’s is a fault', (t) => {
 })
 
 test('where there is no store, that is said', (t) => {
-  const { run, state } = copyStore(t)
+  const { run, list, state } = copyStore(t)
   rmSync(state, { recursive: true })
   t.false(existsSync(state))
-  const { status, stderr } = run()
-  t.is(status, 1)
-  t.regex(stderr, /there is no store in ".*"\n(.*\n)*SQLSTATE: 58P01/)
+  for (const { status, stderr } of [run(), list()]) {
+    t.is(status, 1)
+    t.regex(stderr, /there is no store in ".*"\n(.*\n)*SQLSTATE: 58P01/)
+  }
 })

@@ -1,12 +1,9 @@
 // pginstall gc: removes from the store what no database of this machine needs.
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { fileTrouble } from '../../adapters/files.ts'
 import { dropRoot } from '../../adapters/privileges.ts'
 import { bytesFreed, clearStore } from '../../install/clear-store.ts'
-import { listArchives, type StoredArchiveEntry } from '../../install/store-contents.ts'
-import { PginstallError } from '../../model/errors.ts'
+import { listArchives, requireStore, type StoredArchiveEntry } from '../../install/store-contents.ts'
 import type { CliContext } from '../context.ts'
 import { formatBytes, plain } from '../table.ts'
 import { readStoreUses } from '../target-uses.ts'
@@ -27,12 +24,7 @@ export function addGcCommand(program: Command, context: CliContext): void {
 async function collect(context: CliContext, options: Options): Promise<void> {
   const before = Date.now()
   const { directory, user } = context.settings()
-  if (!existsSync(join(directory, 'store'))) {
-    throw new PginstallError('undefined_file', `there is no store in "${directory}"`, {
-      detail: 'The sidecar makes it when it first starts.',
-      hint: 'Setting "directory" says where it is: pginstall config directory',
-    })
-  }
+  requireStore(directory)
   const archives = listArchives(directory)
   const uses = await readStoreUses(context, directory, archives, options.role)
   const unused = archives

@@ -1,6 +1,6 @@
 // pginstall list: what the store of this machine has, and which databases use it.
 import type { Command } from 'commander'
-import { listArchives, type StoredArchiveEntry } from '../../install/store-contents.ts'
+import { listArchives, requireStore, type StoredArchiveEntry } from '../../install/store-contents.ts'
 import type { ArchiveUse, TargetUse } from '../../model/store-use.ts'
 import type { CliContext } from '../context.ts'
 import { formatBytes, formatTable, plain } from '../table.ts'
@@ -19,6 +19,7 @@ export function addListCommand(program: Command, context: CliContext): void {
 
 async function list(context: CliContext, { role, json }: Options): Promise<void> {
   const { directory } = context.settings()
+  requireStore(directory)
   const archives = listArchives(directory)
   const uses = await readStoreUses(context, directory, archives, role)
   const rows = archives.map((archive) => ({ archive, use: uses.of(archive) }))
