@@ -44,10 +44,10 @@ export type RepositoryState = { index: TopIndex; updated: string }
 export class RepositoryClient {
   readonly name: string
   readonly uri: string
+  readonly settings: RepositorySettings
   /** Whether the next repository may answer while this one cannot. */
   readonly fallback: boolean
   readonly published: PublishedArchives
-  #settings: RepositorySettings
   #files: IndexFiles
   #http: HttpClient
   #keeping: Promise<void> = Promise.resolve()
@@ -60,7 +60,7 @@ export class RepositoryClient {
     this.name = settings.name
     this.uri = checkUri(settings)
     this.fallback = settings.fallback
-    this.#settings = settings
+    this.settings = settings
     this.#files = new IndexFiles({ parent: options.directory, repository: settings.name, work: options.work })
     const place = { parent: options.directory, repository: settings.name }
     this.published = new PublishedArchives({ ...place, trust: this.#trust() })
@@ -87,7 +87,7 @@ export class RepositoryClient {
       signal,
     })
     // What nobody signed must come from this machine: to where its server sends us on, anybody may answer.
-    if (this.#settings.unsigned && !isLoopback(answer.url)) {
+    if (this.settings.unsigned && !isLoopback(answer.url)) {
       throw this.#untrusted('unsigned index comes over a network', { detail: `It was redirected to "${answer.url}".` })
     }
     if (kept !== undefined && (answer.status === 304 || answer.text === kept.envelope)) {
@@ -257,11 +257,11 @@ export class RepositoryClient {
   }
 
   #trust(): string {
-    return JSON.stringify([this.#settings.unsigned, this.#settings.keys])
+    return JSON.stringify([this.settings.unsigned, this.settings.keys])
   }
 
   #open(envelope: string): TopIndex {
-    const { unsigned, keys } = this.#settings
+    const { unsigned, keys } = this.settings
     return this.#trusting(() => parseTopIndex(unsigned ? openUnsignedIndex(envelope) : openIndex(envelope, keys)))
   }
 

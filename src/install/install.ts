@@ -16,7 +16,7 @@ import { adviseOnPreload } from './preload-advice.ts'
 import { type Circumstances, checkProviders, type Present, type Resolved, Resolver } from './resolve.ts'
 import type { Store, StoredArchive } from './store.ts'
 import { checkTsearchFiles } from './tsearch-check.ts'
-import type { UnknownNames } from './unknown-names.ts'
+import { keyOf, type UnknownNames } from './unknown-names.ts'
 import { joinScripts } from './update-scripts.ts'
 
 export type InstallRequest = {
@@ -197,10 +197,10 @@ export function waitsForRestart(
 
 async function resolveKnown(
   { name, version }: InstallRequest,
-  { repositories, now }: Circumstances,
+  circumstances: Circumstances,
   resolver: Resolver,
   unknown: UnknownNames,
 ): Promise<Resolved> {
-  const key = JSON.stringify([name, version, repositories.map(({ uri }) => uri)])
-  return unknown.resolve(key, now, () => resolver.resolve(name, version), ['undefined_extension'])
+  const key = keyOf([name, version], circumstances)
+  return unknown.resolve(key, circumstances.now, () => resolver.resolve(name, version), ['undefined_extension'])
 }

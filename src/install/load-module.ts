@@ -13,6 +13,7 @@ import { linkDirectory, linkFile, readLink } from './links.ts'
 import { linkModules } from './module-links.ts'
 import { type Circumstances, Resolver } from './resolve.ts'
 import type { PlacedArchive } from './store.ts'
+import { keyOf } from './unknown-names.ts'
 
 export type ModuleRequest = {
   /** Unique module name. */
@@ -82,8 +83,8 @@ function fetch(
   circumstances: Circumstances,
   { store, unknown }: Place,
 ): Promise<PlacedArchive> {
-  const { repositories, now, notify, signal } = circumstances
-  const key = JSON.stringify(['module', module, name, version, repositories.map(({ uri }) => uri)])
+  const { now, notify, signal } = circumstances
+  const key = keyOf(['module', module, name, version], circumstances)
   return unknown.resolve(key, now, async () => {
     const resolver = new Resolver(circumstances)
     const resolved = await (version === undefined ? resolver.resolve(name) : resolver.resolveAtLeast(name, version))
