@@ -22,6 +22,8 @@ export type FoundExtension = {
   version: string
   description: string
   repository: string
+  /** Whether policy lets anybody have a version of it. A sidecar of an older release does not say. */
+  permitted?: boolean
   installable: boolean
   /** Only where the words are its short or full name; newest first. */
   releases?: ReleaseSummary[]

@@ -5,7 +5,7 @@ import { formatVersionNum, type Machine, type RunningServer, unmetNeeds } from '
 export type ReleaseSummary = {
   version: string
   yanked: boolean
-  /** Whether pins let it through. */
+  /** Whether policy lets it through, a superuser's at least. */
   permitted: boolean
   /** Whether one of its archives runs here. */
   installable: boolean

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Session } from '../helpers/cluster.ts'
-import { writeSettings } from '../helpers/command.ts'
+import { runPginstall, writeSettings } from '../helpers/command.ts'
 import { type Forgery, forgeArchive } from '../helpers/forged-archive.ts'
 import { type Scene, setScene } from '../helpers/scene.ts'
 import { type Stage, setStage } from '../helpers/stage.ts'
@@ -135,6 +135,21 @@ test.serial('pins hold an extension at their versions, when it is created and wh
     message: /has no version at/,
     detail: /^Setting "pins", .*, holds it at 9\.\*\. There is none\.$/,
   })
+  const found = `SELECT version, installable FROM pginstall.search('ours/held')`
+  t.deepEqual(await session.query(found), [{ version: '1.3', installable: false }])
+  const info = ['-h', stage.cluster.socketDirectory, '-U', 'postgres', '-d', scene.database, 'held']
+  const shown = () => runPginstall(stage.configDirectory, ['info', ...info]).stdout
+  t.regex(shown(), /^runs here: +not by policy$/m)
+  t.regex(shown(), /^1\.2\.9 +not by policy/m)
+
+  configure(scene, { deny: 'git.example/ours/held' })
+  t.regex(shown(), /^runs here: +not by policy$/m)
+  t.regex(shown(), /^1\.3 +not by policy/m)
+
+  // What was refused a moment ago is not what the settings say now.
+  configure(scene, {})
+  await session.query('CREATE EXTENSION held')
+  t.deepEqual(await session.query(version), [{ extversion: '1.3' }])
 })
 
 test.serial('trusted is for the roles that policy says, exactly, and runs as PostgreSQL’s own does', async (t) => {

@@ -14,6 +14,7 @@ import type { ReleaseSummary } from '../../model/release-summary.ts'
 import { addConnectionOptions, withSession } from '../connect.ts'
 import type { CliContext } from '../context.ts'
 import { formatFields, formatTable } from '../table.ts'
+import { describeState } from './search.ts'
 
 type Options = ConnectionOptions & { json?: true }
 
@@ -84,14 +85,14 @@ function describeInstalled(extension: DatabaseExtension): string[] {
 }
 
 function describeAvailable(extension: FoundExtension): string[] {
-  const { full_name, version, repository, installable, description, releases = [], more_releases: more = 0 } = extension
+  const { full_name, version, repository, description, releases = [], more_releases: more = 0 } = extension
   const rows = releases.map((release) => [release.version, stateOf(release), needsOf(release)])
   return [
     ...formatFields([
       ['available', full_name],
       ['version', version],
       ['repository', repository],
-      ['runs here', installable ? 'yes' : 'no'],
+      ['runs here', describeState(extension)],
       ['description', description],
     ]),
     ...formatTable(['VERSION', 'RUNS HERE', 'NEEDS'], rows),
@@ -99,10 +100,8 @@ function describeAvailable(extension: FoundExtension): string[] {
   ]
 }
 
-function stateOf({ yanked, permitted, installable }: ReleaseSummary): string {
-  if (yanked) return 'withdrawn'
-  if (!permitted) return 'not by policy'
-  return installable ? 'yes' : 'no'
+function stateOf(release: ReleaseSummary): string {
+  return release.yanked ? 'withdrawn' : describeState(release)
 }
 
 /** Of the archive that runs here, else what each of them lacks. */

@@ -29,12 +29,24 @@ async function search(context: CliContext, text: string, options: Options): Prom
     context.progress('no extension has that in its name or description')
     return
   }
-  const rows = found.extensions.map(({ full_name, version, repository, installable, description }) => [
+  const rows = found.extensions.map(({ full_name, version, repository, permitted, installable, description }) => [
     full_name,
     version,
     repository,
-    installable ? 'yes' : 'no',
+    describeState({ permitted, installable }),
     description,
   ])
   for (const line of formatTable(['NAME', 'VERSION', 'REPOSITORY', 'RUNS HERE', 'DESCRIPTION'], rows)) context.out(line)
+}
+
+/** Whether it runs here, as people are told. */
+export function describeState({
+  permitted = true,
+  installable,
+}: {
+  permitted?: boolean | undefined
+  installable: boolean
+}): string {
+  if (!permitted) return 'not by policy'
+  return installable ? 'yes' : 'no'
 }

@@ -22,6 +22,8 @@ type Row = {
   version: string
   description: string
   repository: string
+  /** Whether policy lets superusers at least have a version. */
+  permitted: boolean
   installable: boolean
   releases?: ReleaseSummary[]
   more_releases?: number
@@ -57,16 +59,26 @@ async function* findAll(
   for (const repository of repositories) {
     for await (const { name, extensions } of repository.knownNames(signal)) {
       for (const { full_name, description, releases } of extensions) {
-        const permitted = pinned(full_name, releases, policy)
-        const release = newestFirst(permitted).find(({ yanked }) => !yanked)
+        const permitted = judge(full_name, anySuperuser, policy).allowed ? pinned(full_name, releases, policy) : []
+        const newest = newestFirst(permitted).find(({ yanked }) => !yanked)
+        // What policy leaves no version of is there all the same: else nobody learns that it is policy.
+        const release = newest ?? newestFirst(releases).find(({ yanked }) => !yanked)
         if (release === undefined || !matchesPattern(byShortName ? name : full_name, pattern)) continue
         if (!`${full_name}\n${description}`.toLowerCase().includes(wanted)) continue
         const installable =
-          judge(full_name, anySuperuser, policy).allowed &&
+          newest !== undefined &&
           release.archives.some((archive) => unmetNeeds(archive, here.server, here.machine).length === 0)
         if (only && !installable) continue
         const { version } = release
-        const row = { name, full_name, version, description, repository: repository.name, installable }
+        const row = {
+          name,
+          full_name,
+          version,
+          description,
+          repository: repository.name,
+          permitted: newest !== undefined,
+          installable,
+        }
         const isNamed = text === name || text === full_name
         if (!isNamed) yield row
         else {
