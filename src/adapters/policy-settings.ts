@@ -1,7 +1,7 @@
 // Local policy as it stands in files, each rule with the place where it can be changed.
 import { join } from 'node:path'
 import type { Grant, Policy, Rule } from '../model/policy.ts'
-import { broken, listConf, readRecord } from './setting-files.ts'
+import { lacking, listConf, readRecord } from './setting-files.ts'
 import type { Definition } from './setting-kinds.ts'
 import { readSettingSources, readSettings, type SettingSource } from './settings.ts'
 
@@ -36,7 +36,7 @@ export function readGrants(directories: string[]): Grant[] {
     const folder = join(directory, 'grants')
     return listConf(folder).map((file) => {
       const { role, extensions, trusted } = readRecord(join(folder, file), grantDefinitions)
-      if (role === '') throw broken(join(folder, file), 1, 'there is no "role"')
+      if (role === '') throw lacking(join(folder, file), 'there is no "role"', "Add a line: role = 'NAME'")
       return { role, extensions, trusted }
     })
   })

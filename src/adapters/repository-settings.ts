@@ -1,7 +1,7 @@
 // The repositories that a sidecar may ask, one file each.
 import { join } from 'node:path'
 import { PginstallError } from '../model/errors.ts'
-import { broken, readConf, readRecord, recordName, replaceSetting } from './setting-files.ts'
+import { lacking, readConf, readRecord, recordName, replaceSetting } from './setting-files.ts'
 import { type Definition, parseValue } from './setting-kinds.ts'
 
 const repositoryDefinitions = {
@@ -49,13 +49,13 @@ export function readRepositories(directories: string[], order: string[]): Reposi
       })
     }
     const record = readRecord(file, repositoryDefinitions)
-    if (record.uri === '') throw broken(file, 1, 'there is no "uri"')
+    if (record.uri === '')
+      throw lacking(file, 'there is no "uri"', `Set it with: pginstall config --repository ${name} uri URI`)
     if (record.key.length === 0 && !record.unsigned) {
-      throw broken(
+      throw lacking(
         file,
-        1,
         'there is no "key", and "unsigned" is not set',
-        'The repository\'s "pginstall server status" shows its key.',
+        `The repository's "pginstall server status" shows its key. Set it with: pginstall config --repository ${name} key KEY`,
       )
     }
     const { uri, key: keys, unsigned, fallback, ca_file: caFile, proxy } = record

@@ -36,7 +36,7 @@ export function readRecord<D extends Record<string, Definition>>(
   for (const { name, value, line } of readConf(file)) {
     const definition = table[name.toLowerCase()]
     if (definition === undefined || !Object.hasOwn(table, name.toLowerCase()))
-      throw broken(file, line, `unrecognized setting "${name}"`)
+      throw broken(file, line, `unrecognized setting "${name}"`, `There are: ${Object.keys(table).join(', ')}.`)
     record[name.toLowerCase()] = locate(file, line, () => parseValue(name, definition.kind, value))
   }
   return record as { [N in keyof D]: ValueOf<D[N]['kind']> }
@@ -86,4 +86,9 @@ export function broken(file: string, line: number, reason: string, hint?: string
     `configuration file "${file}" contains an error in line ${line}: ${reason}`,
     hint === undefined ? {} : { hint },
   )
+}
+
+/** A file that lacks what it must have: no line is to blame. */
+export function lacking(file: string, what: string, hint: string): PginstallError {
+  return new PginstallError('config_file_error', `configuration file "${file}" contains an error: ${what}`, { hint })
 }

@@ -72,7 +72,7 @@ test('repositories come in the order that is set, and must have a key', async (t
   await writeRepositorySetting(path, 'b.example', 'uri', 'https://b.example/')
   await writeRepositorySetting(path, 'b.example', 'key', 'ed25519:x')
   await writeRepositorySetting(path, 'a', 'uri', 'http://127.0.0.1/')
-  t.throws(() => readRepositories([path], ['a']), { message: /there is no "key"/ })
+  t.throws(() => readRepositories([path], ['a']), { message: /contains an error: there is no "key"/ })
   await writeRepositorySetting(path, 'a', 'unsigned', 'yes')
   t.deepEqual(
     readRepositories([path], ['b.example', 'a']).map(({ name, keys, unsigned }) => ({ name, keys, unsigned })),
@@ -95,6 +95,10 @@ test('grants are files of any name', (t) => {
   t.deepEqual(readGrants([path]), [{ role: 'app', extensions: ['github.com/dim/*', 'git.example/**'], trusted: true }])
   writeFileSync(join(path, 'grants', 'y.conf'), "extensions = '**'")
   t.throws(() => readGrants([path]), { message: /there is no "role"/ })
+  writeFileSync(join(path, 'grants', 'y.conf'), "rolle = 'app'")
+  const misspelt = t.throws(() => readGrants([path]), { instanceOf: PginstallError })
+  t.regex(misspelt?.message ?? '', /line 1: unrecognized setting "rolle"/)
+  t.is(misspelt?.hint, 'There are: role, extensions, trusted.')
 })
 
 test("a target's settings win, and its grants are added to the others", async (t) => {

@@ -151,6 +151,7 @@ test('repositories: none, unreachable, and signed by another key', (t) => {
   writeSettings(wrongKey.directory, 'repositories/stage', { uri: stage.repository.uri, key })
   const [refused] = wrongKey.faults().filter(({ check }) => check === 'repository stage')
   t.regex(refused?.message ?? '', /^index is not signed by a key that is trusted/)
+  t.regex(refused?.hint ?? '', /^Compare .* "pginstall server status"/)
   const away = scene(t)
   writeSettings(away.directory, 'repositories/stage', { uri: 'http://127.0.0.1:1/', key })
   const [unreachable] = away.faults().filter(({ check }) => check === 'repository stage')

@@ -3,6 +3,7 @@ import { createHttpClient, type HttpClient } from '../../adapters/http-client.ts
 import { type RepositorySettings, readRepositories } from '../../adapters/repository-settings.ts'
 import { checkUri, routeTo } from '../../adapters/repository-uri.ts'
 import type { Settings } from '../../adapters/settings.ts'
+import { PginstallError } from '../../model/errors.ts'
 import { error, type Finding, failure, ok, warning } from '../../model/finding.ts'
 import { indexTimeLimitMs, maxTopIndexBytes, parseTopIndex, topIndexPath } from '../../model/index.ts'
 import { openIndex, openUnsignedIndex } from '../../model/signature.ts'
@@ -29,12 +30,18 @@ export async function checkRepositories(
       findings.push(...(await checkRepository(repository, createHttpClient(limits, routeTo(repository)), signal)))
     } catch (thrown) {
       signal.throwIfAborted()
-      const hint =
-        'Is it up, and does this machine reach it, by a proxy if it needs one? "pginstall config --repository" sets its uri, key, proxy and ca_file.'
-      findings.push(failure(`repository ${name}`, thrown, hint))
+      findings.push(failure(`repository ${name}`, thrown, hintFor(name, thrown)))
     }
   }
   return findings
+}
+
+function hintFor(name: string, thrown: unknown): string {
+  // It was reached: what came from it is not to be believed.
+  if (thrown instanceof PginstallError && thrown.is('verification_failed')) {
+    return `Compare "key" in repositories/${name}.conf with what "pginstall server status" shows on its machine. If those differ for a good reason: pginstall config --repository ${name} key KEY`
+  }
+  return 'Is it up, and does this machine reach it, by a proxy if it needs one? "pginstall config --repository" sets its uri, key, proxy and ca_file.'
 }
 
 async function checkRepository(
