@@ -1,6 +1,7 @@
 // The files that settings stand in: read whole, changed one line at a time, and named with the line where one is wrong.
 import { readdirSync, readFileSync } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, rename, stat, writeFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { type ConfEntry, formatConfValue, parseConfFile } from '../model/conf-file.ts'
 import { describeCause, PginstallError } from '../model/errors.ts'
@@ -9,7 +10,11 @@ import { type Definition, parseValue, type ValueOf } from './setting-kinds.ts'
 /** What repositories, targets and the files of a folder may be called. */
 export const recordName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
-/** Sets one value, keeping every other line as it is. Replaces the file in one step. */
+/** The sidecar's OS user reads what root sets, whatever root's umask is. */
+const newFileMode = 0o644
+const newFolderMode = 0o755
+
+/** Sets one value, keeping every other line as it is, and who may read the file. Replaces it in one step. */
 export async function replaceSetting(file: string, name: string, value: string): Promise<void> {
   const text = readIfThere(file)
   const lines = text === '' ? [] : text.replace(/\n$/, '').split('\n')
@@ -17,10 +22,20 @@ export async function replaceSetting(file: string, name: string, value: string):
   const set = parseConfFile(text, file).findLast((entry) => entry.name.toLowerCase() === name)
   if (set === undefined) lines.push(wanted)
   else lines[set.line - 1] = wanted
-  await mkdir(dirname(file), { recursive: true })
+  await makeFolder(dirname(file))
+  const before = await stat(file).catch(() => undefined)
   const fresh = `${file}.${process.pid}.new`
-  await writeFile(fresh, lines.join('\n') + '\n')
+  // Nobody else's before it is as it was: what it says may be a secret.
+  await writeFile(fresh, lines.join('\n') + '\n', { mode: 0o600 })
+  if (before !== undefined && process.geteuid?.() === 0) await chown(fresh, before.uid, before.gid)
+  await chmod(fresh, before === undefined ? newFileMode : before.mode & 0o777)
   await rename(fresh, file)
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true })
+  if (first === undefined) return
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await chmod(made, newFolderMode)
 }
 
 /**
@@ -52,7 +67,7 @@ function readIfThere(file: string): string {
     return readFileSync(file, 'utf8')
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return ''
-    throw new PginstallError('config_file_error', `could not read "${file}": ${describeCause(cause)}`, { cause })
+    throw notReadable(file, cause)
   }
 }
 
@@ -67,7 +82,26 @@ export function listIfThere(folder: string): string[] {
     return readdirSync(folder)
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return []
-    throw new PginstallError('config_file_error', `could not read "${folder}": ${describeCause(cause)}`, { cause })
+    throw notReadable(folder, cause)
+  }
+}
+
+function notReadable(path: string, cause: unknown): PginstallError {
+  const denied = cause instanceof Error && 'code' in cause && cause.code === 'EACCES'
+  return new PginstallError('config_file_error', `could not read "${path}": ${describeCause(cause)}`, {
+    ...(denied && {
+      hint: `OS user "${ownName()}" has to be let through to it: namei -l ${path} shows who is, chmod changes that.`,
+    }),
+    cause,
+  })
+}
+
+function ownName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    // Containers run under numbers that no database of users knows.
+    return String(process.geteuid?.())
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { readGrants } from '../../src/adapters/policy-settings.ts'
@@ -60,6 +60,22 @@ test('setting a value keeps every other line', async (t) => {
   )
   t.is(readSettings([path]).server_uri, "it's")
   await t.throwsAsync(writeSetting(path, 'listen_port', 'x'), { instanceOf: PginstallError })
+})
+
+test.serial('who may read a file stays as it was, and the umask does not count', async (t) => {
+  const path = directory(t)
+  const modeOf = (file: string) => (statSync(join(path, file)).mode & 0o777).toString(8)
+  const umask = process.umask(0o077)
+  t.teardown(() => process.umask(umask))
+  chmodSync(join(path, 'pginstall.conf'), 0o644)
+  await writeSetting(path, 'listen_port', '1')
+  t.is(modeOf('pginstall.conf'), '644')
+  chmodSync(join(path, 'pginstall.conf'), 0o640)
+  await writeSetting(path, 'listen_port', '2')
+  t.is(modeOf('pginstall.conf'), '640')
+  await writeRepositorySetting(path, 'a', 'uri', 'http://127.0.0.1/')
+  t.is(modeOf('repositories/a.conf'), '644')
+  t.is(modeOf('repositories'), '755')
 })
 
 test('names are taken as on a command line', (t) => {

@@ -1,6 +1,6 @@
 // doctor, on a machine where all is well, and then with one thing after the other broken.
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -80,6 +80,17 @@ test('settings that cannot be read end it, with file and line', (t) => {
   const [finding, ...others] = faults()
   t.deepEqual(others, [])
   t.regex(finding?.message ?? '', /pginstall\.conf" contains an error in line \d+/)
+})
+
+test('a sidecar that cannot read its settings is not told to start', (t) => {
+  // Its own settings are those of the stage; the command has a copy.
+  const { faults } = scene(t)
+  writeSettings(stage.configDirectory, 'grants/broken', { extensions: 'git.example/**' })
+  const found = faults()
+  rmSync(join(stage.configDirectory, 'grants'), { recursive: true })
+  const sidecar = found.find(({ check }) => check === 'sidecar')
+  t.regex(sidecar?.message ?? '', /grants\/broken\.conf" contains an error: there is no "role"$/)
+  t.regex(sidecar?.hint ?? '', /^Add a line: role = /)
 })
 
 test('an installation that is none, and one without our extension', (t) => {

@@ -22,6 +22,10 @@ export async function checkSidecar(
       const who = `root or as "${settings.server_user}"`
       return [warning('sidecar', `${thrown.message}, so it was not looked into`, `Type this command as ${who}.`)]
     }
+    // It answers, and refuses: what it cannot take, and as whom, is in its words.
+    if (thrown instanceof PginstallError && thrown.is('config_file_error')) {
+      return [failure('sidecar', thrown, 'Correct that file: the sidecar reads it anew for each request.')]
+    }
     return [
       failure('sidecar', thrown, `Start it: systemctl start ${serviceOf(settings)}, or as root: pginstall sidecar`),
     ]
