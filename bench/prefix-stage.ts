@@ -33,7 +33,7 @@ export type PrefixStage = {
 const fetchedDirectories = ['store', 'files', 'incoming', 'repositories', 'main/lib', 'main/roots']
 
 export async function setPrefixStage(): Promise<PrefixStage> {
-  const stage = await setStage()
+  const stage = await setStage(undefined, { indexMaxAge: '10s' })
   const { cluster, installation } = stage
   // The helpers' clusters never flush, as suits tests; here durable installations are compared.
   cluster.psql('ALTER SYSTEM SET fsync = on')

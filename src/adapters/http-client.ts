@@ -23,10 +23,14 @@ export type DocumentOptions = {
   signal: AbortSignal
 }
 
-/** `date`: the server's clock, as it says it. `url`: where the answer came from in the end. */
+/**
+ * `date`: the server's clock, as it says it. `freshMs`: for how long it need not be asked for again. `url`: where the answer
+ * came from in the end.
+ */
 export type HttpDocument = {
   status: number
   etag: string | undefined
+  freshMs: number
   date: string | undefined
   text: string
   url: string
@@ -102,7 +106,22 @@ async function attempt(options: TransferOptions): Promise<TransferResult> {
 }
 
 function toDocument({ status, headers, body, effectiveUrl }: TransferResult): HttpDocument {
-  return { status, etag: headers.etag?.[0], date: headers.date?.[0], text: body?.toString() ?? '', url: effectiveUrl }
+  return {
+    status,
+    etag: headers.etag?.[0],
+    freshMs: freshnessMs(headers),
+    date: headers.date?.[0],
+    text: body?.toString() ?? '',
+    url: effectiveUrl,
+  }
+}
+
+/** What max-age has left after the time that the answer was in caches, RFC 9111 section 4.2; 0 where nothing is said. */
+function freshnessMs(headers: TransferResult['headers']): number {
+  const directives = (headers['cache-control'] ?? []).join(',').toLowerCase().split(',')
+  const maxAge = directives.map((directive) => /^max-age=(\d{1,9})$/.exec(directive.trim())?.[1]).find(Boolean)
+  const seconds = Number(maxAge ?? 0) - Number(/^\d{1,9}$/.exec(headers.age?.[0] ?? '')?.[0] ?? 0)
+  return Math.max(0, seconds * 1000)
 }
 
 /** Our disk failed, not the other side: an error like those of node:fs. */

@@ -4,8 +4,8 @@ import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeDirectory, makePrivateDirectory, readIfThere, replaceCachedFile, replaceFile } from './files.ts'
 
-/** The signed file as it came, and the tag to ask for it again. */
-export type SignedFile = { etag: string | undefined; envelope: string }
+/** The signed file as it came, the tag to ask for it again, and for how long that is not called for. */
+export type SignedFile = { etag: string | undefined; envelope: string; freshMs: number }
 
 /** What the smallest file takes on a disk: a million tiny ones fill it too. */
 const diskBlockBytes = 4096
@@ -44,9 +44,9 @@ export class IndexFiles {
     } catch {}
   }
 
-  /** When it was last good, RFC 3339. */
-  signedTime(): string {
-    return statSync(this.#signed).mtime.toISOString()
+  /** When it was last good. */
+  signedTime(): Date {
+    return statSync(this.#signed).mtime
   }
 
   /** Undefined too for a file that has not the digest any more. */

@@ -36,6 +36,8 @@ type Kept = SignedFile & { index: TopIndex }
  * than all the rest of a request that has nothing to fetch.
  */
 const lastOpened = new Map<string, { text: string; trust: string; kept: Kept }>()
+/** However long a repository wants not to be asked: what it has withdrawn must not be taken for long. */
+const maxFreshMs = 300_000
 /** Larger ones are not worth the memory. */
 const maxRememberedCharacters = 1024 * 1024
 
@@ -69,9 +71,21 @@ export class RepositoryClient {
 
   /** The index last seen, when the key that is pinned now signed it. It may have expired. */
   async known(): Promise<RepositoryState | undefined> {
+    await this.#keeping.catch(() => undefined)
     const kept = this.#readKept()
     if (kept === undefined) return undefined
-    return { index: kept.index, updated: this.#files.signedTime() }
+    return { index: kept.index, updated: this.#files.signedTime().toISOString() }
+  }
+
+  /**
+   * The index, where its repository has said that it need not be asked yet, and has not been for as long. Whoever misses
+   * something in it asks.
+   */
+  fresh(now: Date): TopIndex | undefined {
+    const kept = this.#readKept()
+    if (kept === undefined || this.hasExpired(kept.index, now)) return undefined
+    const ageMs = now.getTime() - this.#files.signedTime().getTime()
+    return ageMs >= 0 && ageMs < Math.min(kept.freshMs, maxFreshMs) ? kept.index : undefined
   }
 
   /**
@@ -99,7 +113,7 @@ export class RepositoryClient {
     if (kept !== undefined) this.#checkProgress(index, kept.index)
     this.#checkClock(index, now)
     this.checkExpiry(index, now)
-    this.#keeping = this.#files.keepSigned({ etag: answer.etag, envelope: answer.text })
+    this.#keeping = this.#files.keepSigned({ etag: answer.etag, envelope: answer.text, freshMs: answer.freshMs })
     // Whoever waits for it is told.
     this.#keeping.catch(() => undefined)
     return index

@@ -41,6 +41,11 @@ export const definitions = {
     default: '',
     description: 'where the repository server keeps archives; empty for server_directory/archives',
   },
+  index_max_age: {
+    kind: 'milliseconds',
+    default: '10s',
+    description: 'how long sidecars and caches may go by the index without asking the repository server',
+  },
   max_archive_size: { kind: 'bytes', default: '1GB', description: 'largest archive that is taken' },
   admin_token_file: {
     kind: 'text',

@@ -39,6 +39,8 @@ export type Circumstances = {
   server: RunningServer
   machine: Machine
   now: Date
+  /** Asks repositories even where they have said that their index is fresh: the newest is wanted. */
+  newest: boolean
   notify(message: string): void
   warn(warning: Warning): void
   signal: AbortSignal
@@ -56,9 +58,12 @@ export class Resolver {
   #indexes = new Map<RepositoryClient, Promise<TopIndex | undefined>>()
   /** Why those that the next one may stand in for could not be asked. */
   #unreached: PginstallError[] = []
+  #mustAsk: boolean
+  #wentByFresh = false
 
   constructor(circumstances: Circumstances) {
     this.#circumstances = circumstances
+    this.#mustAsk = circumstances.newest
   }
 
   /**
@@ -68,6 +73,23 @@ export class Resolver {
    * io_error, verification_failed
    */
   async resolve(name: ExtensionName, version?: string): Promise<Resolved> {
+    try {
+      const resolved = await this.#resolve(name, version)
+      if (resolved.missing === undefined || !this.#wentByFresh) return resolved
+    } catch (cause) {
+      const isMissing =
+        cause instanceof PginstallError && (cause.is('undefined_extension') || cause.is('no_suitable_archive'))
+      if (!isMissing || !this.#wentByFresh) throw cause
+    }
+    // A newer index may have it.
+    this.#mustAsk = true
+    this.#wentByFresh = false
+    this.#indexes.clear()
+    this.#unreached = []
+    return this.#resolve(name, version)
+  }
+
+  async #resolve(name: ExtensionName, version: string | undefined): Promise<Resolved> {
     const { repository, extension } = await this.#findProvider(name)
     const verdict = judge(extension.full_name, this.#circumstances.asker, this.#circumstances.policy)
     if (!verdict.allowed) throw refusal(extension.full_name, verdict.reason)
@@ -241,6 +263,11 @@ export class Resolver {
   /** A repository that cannot be reached is no reason to refuse what its last index, still good, knows. */
   async #refresh(repository: RepositoryClient): Promise<TopIndex | undefined> {
     const { notify, signal, now } = this.#circumstances
+    const fresh = this.#mustAsk ? undefined : repository.fresh(now)
+    if (fresh !== undefined) {
+      this.#wentByFresh = true
+      return fresh
+    }
     notify(`updating repository ${repository.name}`)
     try {
       return await repository.refresh(signal, now)

@@ -28,6 +28,8 @@ export type RepositoryServerOptions = DirectoryOptions & {
   /** `pg_config` of the PostgreSQL that makes and runs the private cluster. */
   pgConfig: string
   maxArchiveBytes: number
+  /** How long clients may go by the index without asking. */
+  indexMaxAgeMs?: number | undefined
   adminTokenFile?: string | undefined
   /** From publication of the index to its expiry. */
   indexPeriodMs?: number | undefined
@@ -106,6 +108,7 @@ async function open(
   const services = {
     ...{ database, storage, signing, publicKey, authenticate, now },
     maxArchiveBytes: options.maxArchiveBytes,
+    indexMaxAgeMs: options.indexMaxAgeMs ?? 0,
     baseUri: withSlash(options.serverUri ?? ''),
     closing: controller.signal,
   }

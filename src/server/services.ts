@@ -13,6 +13,7 @@ export type Services = {
   /** Lets administrators through. */
   authenticate: onRequestAsyncHookHandler
   maxArchiveBytes: number
+  indexMaxAgeMs: number
   /** The public URI, ending in a slash; `/` when only clients know it. */
   baseUri: string
   /** Aborted when the server closes. */

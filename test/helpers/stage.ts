@@ -29,7 +29,11 @@ export type Stage = {
   close(): Promise<void>
 }
 
-export async function setStage(directory = makeTemporaryDirectory()): Promise<Stage> {
+export async function setStage(
+  directory = makeTemporaryDirectory(),
+  // What a test publishes, its next statement is to see.
+  { indexMaxAge = '0s' } = {},
+): Promise<Stage> {
   const configDirectory = directory.make('etc')
   const state = directory.make('state', serviceUser)
   const socket = join(directory.make('run', serviceUser), 'sidecar')
@@ -41,6 +45,7 @@ export async function setStage(directory = makeTemporaryDirectory()): Promise<St
     repository_user: repositoryUser,
     server_directory: directory.make('server', repositoryUser),
     listen_port: '0',
+    index_max_age: indexMaxAge,
     directory: state,
     socket,
     server_user: serverUser,

@@ -24,6 +24,8 @@ export type StaticRepository = {
   requests: string[]
   /** What is served, by path; a test may change it. */
   files: Map<string, string | Buffer>
+  /** Sent with every answer. */
+  headers: Record<string, string>
   /** Signs a new index over what was added. */
   publish(options?: PublishOptions): void
   /** Adds an archive; `amend` may make the index say of it what is not so. */
@@ -46,13 +48,14 @@ export async function serveStaticRepository(): Promise<StaticRepository> {
   const key = generateSigningKey()
   const files = new Map<string, string | Buffer>()
   const requests: string[] = []
+  const headers: Record<string, string> = {}
   const names = new Map<string, NameIndex>()
   let version = 0
   const server = createServer((request, response) => {
     const path = (request.url ?? '/').slice(1)
     requests.push(path)
     const content = files.get(path)
-    response.writeHead(content === undefined ? 404 : 200).end(content)
+    response.writeHead(content === undefined ? 404 : 200, headers).end(content)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -61,6 +64,7 @@ export async function serveStaticRepository(): Promise<StaticRepository> {
     publicKey: key.publicKey,
     requests,
     files,
+    headers,
     publish(options = {}) {
       version = options.version ?? version + 1
       const top: TopIndex = {

@@ -54,6 +54,7 @@ function serverOptions(context: CliContext): RepositoryServerOptions {
     pgConfig: settings.pg_config,
     user: settings.repository_user,
     maxArchiveBytes: settings.max_archive_size,
+    indexMaxAgeMs: settings.index_max_age,
     adminTokenFile: settings.admin_token_file,
     signal: context.signal,
   }

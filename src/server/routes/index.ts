@@ -7,13 +7,13 @@ import { addOperation } from '../openapi.ts'
 import { notFound } from '../problem.ts'
 import type { Services } from '../services.ts'
 
-export function addIndexRoutes(server: FastifyInstance, { database, authenticate }: Services): void {
+export function addIndexRoutes(server: FastifyInstance, { database, authenticate, indexMaxAgeMs }: Services): void {
   addOperation(server, 'getIndex', authenticate, async (request, reply) => {
     const publication = await findPublication(database)
     if (publication === undefined) throw notFound(request.url)
     return reply
       .type('application/json')
-      .header('cache-control', 'max-age=0, must-revalidate')
+      .header('cache-control', `max-age=${Math.floor(indexMaxAgeMs / 1000)}, must-revalidate`)
       .send(publication.envelope)
   })
   addOperation<{ Params: { file: string } }>(server, 'getIndexFile', authenticate, async (request, reply) => {

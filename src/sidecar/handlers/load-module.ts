@@ -25,6 +25,7 @@ export async function loadModule(
       prefer: [],
       machine: await machine.read(signal),
       now: new Date(),
+      newest: false,
     },
     place,
   )

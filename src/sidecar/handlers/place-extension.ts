@@ -39,6 +39,7 @@ async function placeExtension(
       server,
       machine: await machine.read(signal),
       now: new Date(),
+      newest: kind.update !== undefined,
       notify,
       warn,
       signal,
