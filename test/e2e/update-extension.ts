@@ -78,7 +78,6 @@ test.serial('a database that stays on its old SQL version works with the newest 
   t.deepEqual(await query('SELECT newer(), version FROM pginstall.installed'), [{ newer: 42, version: '1.1' }])
 })
 
-test.serial('what did not come through pginstall is PostgreSQL’s own matter', async (t) => {
 test.serial('DROP EXTENSION pginstall warns of what loses its provider, and of nothing else', async (t) => {
   const { client, query } = await stage.cluster.connect({ database: 'theirs' })
   const warnings: string[] = []
@@ -97,6 +96,7 @@ test.serial('DROP EXTENSION pginstall warns of what loses its provider, and of n
   t.is(warnings.length, 1, warnings.join('\n'))
 })
 
+test.serial('what did not come through pginstall is PostgreSQL’s own matter', async (t) => {
   const { query, notices } = await stage.cluster.connect({ database: 'ours' })
   const before = stage.sidecar.log()
   await query('CREATE EXTENSION hstore; ALTER EXTENSION hstore UPDATE')
