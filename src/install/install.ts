@@ -81,7 +81,8 @@ async function resolveAndPlace(
   }
   const resolver = new Resolver(circumstances)
   const asked = await resolveKnown(request, circumstances, resolver, unknown)
-  checkDirection(asked, request)
+  // Whether one that was never released by itself is there at all, only the scripts tell.
+  if (asked.missing === undefined) checkDirection(asked, request)
   if (!request.cascade) checkProviders(asked, request.installed)
   const required = request.cascade ? await resolver.resolveRequired(asked, request.installed) : []
   const extensions = [await placeAsked(asked, resolver, request, circumstances, place)]
@@ -113,6 +114,7 @@ async function placeAsked(
   const { manifest, name, sqlVersion, missing } = archive
   if (missing !== undefined && request.update === undefined && !canCreate(manifest.files, name, sqlVersion))
     throw missing
+  if (canCreate(manifest.files, name, sqlVersion)) checkDirection(archive, request)
   const joined =
     request.update === undefined
       ? []
@@ -122,6 +124,7 @@ async function placeAsked(
           () => resolver.resolveOthers(asked),
           (other) => place.store.take(other, notify, signal),
         )
+  checkDirection(archive, request)
   return placeModules(archive, joined, request, circumstances, place)
 }
 
@@ -166,7 +169,10 @@ async function placeModules(
  * PostgreSQL's own word for going back is an update, too; by accident it must not happen.
  * @throws PginstallError object_not_in_prerequisite_state
  */
-function checkDirection({ name, sqlVersion: version }: Resolved, { update }: InstallRequest): void {
+function checkDirection(
+  { name, sqlVersion: version }: Pick<Resolved, 'name' | 'sqlVersion'>,
+  { update }: InstallRequest,
+): void {
   if (update === undefined || update.downgrade || compareVersions(version, update.from) >= 0) return
   throw new PginstallError(
     'object_not_in_prerequisite_state',
@@ -174,7 +180,7 @@ function checkDirection({ name, sqlVersion: version }: Resolved, { update }: Ins
     {
       detail:
         'Going back may lose what only the newer version can hold, and needs a script of its author that leads there.',
-      hint: `If it is meant, type: pginstall update --force ${name}=${version}`,
+      hint: `If it is meant, type: pginstall update --force ${name}=${version}, or in SQL, as a superuser: SET pginstall.downgrade = on`,
     },
   )
 }

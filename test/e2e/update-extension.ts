@@ -51,7 +51,8 @@ test.serial('another provider, one that is not there, and a version that nobody 
     (await errorOf('ALTER EXTENSION "git.example/deep/question" UPDATE'))?.message,
     'extension "git.example/deep/question" does not exist',
   )
-  t.is((await errorOf(`ALTER EXTENSION answer UPDATE TO '9'`))?.code, '42704')
+  for (const version of ['9', '0.1'])
+    t.is((await errorOf(`ALTER EXTENSION answer UPDATE TO '${version}'`))?.code, '42704', version)
   t.is((await errorOf(`ALTER EXTENSION answer UPDATE TO '../9'`))?.code, '42602')
 })
 

@@ -167,7 +167,10 @@ test.serial(
     const refused = update('ours', 'counting=1.0')
     t.is(refused.status, 1)
     t.regex(refused.stderr, /version "1\.0" of extension "counting" is older than "1\.1", which is installed/)
-    t.regex(refused.stderr, /HINT: If it is meant, type: pginstall update --force counting=1\.0/)
+    t.regex(
+      refused.stderr,
+      /HINT: If it is meant, type: pginstall update --force counting=1\.0, or in SQL, as a superuser: SET pginstall\.downgrade = on/,
+    )
 
     const first = update('ours', '--force', 'counting=1.0')
     t.is(first.stdout, 'updated: counting 1.0 (git.example/counting/counting)\n1 updated, 0 up to date, 0 failed\n')
