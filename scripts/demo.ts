@@ -1,10 +1,14 @@
 // The story, on real input: a real extension is built, published under two full names, and installed from psql.
 // npm run demo -- [--keep] [SOURCE]; SOURCE is a directory or a git URI, Debian's source of `prefix` without.
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { copyFileSync, existsSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+import { Command, CommanderError } from 'commander'
 import { packagePath } from '../src/adapters/package-root.ts'
+import { formatError } from '../src/cli/context.ts'
 import { parseIdentity } from '../src/model/archive-identity.ts'
+import { reportError } from '../src/model/errors.ts'
+import { CommandFailure } from '../test/helpers/command.ts'
 import { type Stage, setStage } from '../test/helpers/stage.ts'
 import { makeTemporaryDirectory } from '../test/helpers/temporary-directory.ts'
 
@@ -19,6 +23,7 @@ const database = 'demo'
 const owners = ['dim', 'fdr']
 
 const say = (text: string) => process.stdout.write(text + '\n')
+const complain = (text: string) => process.stderr.write(text + '\n')
 
 function sourceOfPrefix(): string {
   const directory = packagePath('build/sources/prefix')
@@ -109,37 +114,102 @@ function farewell(stage: Stage): void {
   say(`End it:                    kill ${processes}; sleep 2; rm -rf ${stage.directory.path}`)
 }
 
-async function main(): Promise<boolean> {
-  const { values, positionals } = parseArgs({
-    options: { keep: { type: 'boolean', default: false } },
-    allowPositionals: true,
-  })
+/** Ended by a signal: the rest of the process group has it as well, and npm passes it on once more. */
+function abortOnSignals(): AbortSignal {
+  const controller = new AbortController()
+  for (const [name, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) return
+      process.exitCode = status
+      say(`\nEnded by ${name}: stopping what was started, and removing it`)
+      controller.abort(new Error(`ended by ${name}`))
+    })
+  }
+  return controller.signal
+}
+
+/** Programs are waited for without hearing signals; here they are heard. */
+async function hear(signal: AbortSignal): Promise<void> {
+  await setImmediate()
+  signal.throwIfAborted()
+}
+
+async function tell(stage: Stage, source: string, signal: AbortSignal): Promise<boolean> {
+  say(`Building ${source} and publishing it at ${stage.repository.uri}`)
+  const published = publish(stage, source)
+  for (const name of published) say(`  ${name}`)
+  await hear(signal)
+  const chosen = published.at(-1) as string
+  stage.cluster.psql(`CREATE DATABASE ${database}`)
+  let good = true
+  for (const step of story(chosen.split('/').at(-1) as string, chosen, published)) {
+    good = play(stage, step) && good
+    await hear(signal)
+  }
+  say(good ? '\nEvery step gave what it should.' : '\nSome steps did not give what they should.')
+  return good
+}
+
+/** As the command shows it. A log that it names is kept, since all that the demo made goes. */
+function showFailure(thrown: unknown, directory: string): void {
+  const text = thrown instanceof CommandFailure ? thrown.stderr.trimEnd() : formatError(reportError(thrown))
+  const [, log] = /\blog (?:is )?in "?([^"\s]+\.log)\b/.exec(text) ?? []
+  if (log === undefined || !existsSync(log)) {
+    complain(text)
+  } else {
+    const kept = `${directory}.log`
+    copyFileSync(log, kept)
+    complain(text.replaceAll(log, kept))
+  }
+}
+
+async function demonstrate(source: string | undefined, keep: boolean, signal: AbortSignal): Promise<boolean> {
   const directory = makeTemporaryDirectory('demo')
   let stage: Stage | undefined
-  let keep = false
+  let kept = false
   try {
-    const source = positionals[0] ?? sourceOfPrefix()
+    const found = source ?? sourceOfPrefix()
+    await hear(signal)
     say(`Starting PostgreSQL, a repository server and a sidecar in ${directory.path}`)
-    stage = await setStage(directory)
-    say(`Building ${source} and publishing it at ${stage.repository.uri}`)
-    const published = publish(stage, source)
-    for (const name of published) say(`  ${name}`)
-    const chosen = published.at(-1) as string
-    stage.cluster.psql(`CREATE DATABASE ${database}`)
-    const results = story(chosen.split('/').at(-1) as string, chosen, published).map((step) =>
-      play(stage as Stage, step),
-    )
-    const good = results.every(Boolean)
-    say(good ? '\nEvery step gave what it should.' : '\nSome steps did not give what they should.')
-    keep = values.keep
-    if (keep) farewell(stage)
+    stage = await setStage(directory, { signal })
+    const good = await tell(stage, found, signal)
+    kept = keep
+    if (kept) farewell(stage)
     return good
+  } catch (thrown) {
+    // A program that the signal ended fails before we have heard of it.
+    await setImmediate()
+    if (!signal.aborted) showFailure(thrown, directory.path)
+    return false
   } finally {
-    if (!keep) {
+    if (!kept) {
+      if (!signal.aborted) say(`Stopping what was started, and removing ${directory.path}`)
       await stage?.close()
       directory.remove()
     }
   }
 }
 
-process.exit((await main()) ? 0 : 1)
+const program = new Command('npm run demo --')
+  .argument('[source]', 'a directory or a git URI; the source of the extension prefix when it is not given')
+  .option('--keep', 'leave everything running afterwards', false)
+  .exitOverride()
+  .showHelpAfterError('(add --help for the options)')
+  .action(async (source: string | undefined, { keep }: { keep: boolean }) => {
+    if (!(await demonstrate(source, keep, abortOnSignals()))) process.exitCode ||= 1
+  })
+
+try {
+  await program.parseAsync()
+} catch (thrown) {
+  // Commander has said already what is wrong with the arguments; 0 is --help.
+  if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2
+  else {
+    complain(formatError(reportError(thrown)))
+    process.exitCode ||= 1
+  }
+}
+process.exit()

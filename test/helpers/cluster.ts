@@ -116,12 +116,17 @@ export async function startCluster(
       await untilReady(server, socketDirectory, logFile)
     },
   }
-  await untilReady(server, socketDirectory, logFile)
+  try {
+    await untilReady(server, socketDirectory, logFile)
+  } catch (thrown) {
+    await shutDown(server)
+    throw thrown
+  }
   return cluster
 }
 
 async function shutDown(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null) return
+  if (server.exitCode !== null || server.signalCode !== null) return
   server.ref()
   const gone = new Promise((resolve) => server.once('exit', resolve))
   server.kill('SIGINT')

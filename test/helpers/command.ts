@@ -24,10 +24,20 @@ export function runPginstall(
   return { status: status ?? 1, stdout, stderr }
 }
 
+/** A command that had to succeed and did not; what it said is what a person wants to see of it. */
+export class CommandFailure extends Error {
+  readonly stderr: string
+
+  constructor(args: string[], status: number, stderr: string) {
+    super(`pginstall ${args.join(' ')} failed with status ${status}:\n${stderr}`)
+    this.stderr = stderr
+  }
+}
+
 /** The same, for what must succeed; its standard output. */
 export function pginstall(configDirectory: string, ...args: string[]): string {
   const { status, stdout, stderr } = runPginstall(configDirectory, args)
-  if (status !== 0) throw new Error(`pginstall ${args.join(' ')} failed with status ${status}:\n${stderr}`)
+  if (status !== 0) throw new CommandFailure(args, status, stderr)
   return stdout
 }
 
@@ -56,8 +66,10 @@ export async function startPginstall(
   const log = () => readFileSync(logFile, 'utf8')
   const deadline = Date.now() + startTimeoutMs
   while (!log().includes(ready)) {
-    if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline)
+    if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
+      child.kill('SIGKILL')
       throw new Error(`pginstall ${args.join(' ')} did not start:\n${log()}`)
+    }
     await delay(20)
   }
   return {

@@ -1,9 +1,10 @@
 // The whole cast: a private installation with the hook, a cluster, a repository server and a sidecar, each a real process.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { PgConfig } from '../../src/adapters/pg-config.ts'
 import { type Cluster, startCluster } from './cluster.ts'
-import { type Daemon, pginstall, startPginstall, writeSettings } from './command.ts'
+import { type Daemon, pginstall, runPginstall, startPginstall, writeSettings } from './command.ts'
 import { repositoryUser, serverUser, serviceUser } from './os-users.ts'
 import { makePrivateInstallation } from './private-installation.ts'
 import { makeTemporaryDirectory, type TemporaryDirectory } from './temporary-directory.ts'
@@ -29,10 +30,41 @@ export type Stage = {
   close(): Promise<void>
 }
 
+/** Where a part fails, or the signal is given, what had been started is stopped; the directory is then the caller's to remove. */
 export async function setStage(
   directory = makeTemporaryDirectory(),
   // What a test publishes, its next statement is to see.
-  { indexMaxAge = '0s' } = {},
+  { indexMaxAge = '0s', signal = new AbortController().signal }: StageOptions = {},
+): Promise<Stage> {
+  const started: Stop[] = []
+  try {
+    return await startParts(directory, { indexMaxAge, signal }, started)
+  } catch (thrown) {
+    await stopAll(started)
+    throw thrown
+  }
+}
+
+type StageOptions = { indexMaxAge?: string; signal?: AbortSignal }
+type Stop = () => unknown
+
+/** In reverse order. One that cannot be stopped keeps none of the others running. */
+async function stopAll(started: Stop[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const stop of started.splice(0).reverse()) {
+    try {
+      await stop()
+    } catch (thrown) {
+      failures.push(thrown)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+async function startParts(
+  directory: TemporaryDirectory,
+  { indexMaxAge, signal }: Required<StageOptions>,
+  started: Stop[],
 ): Promise<Stage> {
   const configDirectory = directory.make('etc')
   const state = directory.make('state', serviceUser)
@@ -52,18 +84,26 @@ export async function setStage(
     repositories: repositoryName,
   }
   writeSettings(configDirectory, 'pginstall', settings)
-  const [cluster, repository] = await Promise.all([
-    startCluster(directory, installation, {
-      session_preload_libraries: 'pginstall',
-      dynamic_library_path: `$libdir:${join(state, 'main', 'lib')}`,
-      'pginstall.socket': socket,
-      'pginstall.directory': state,
-      'pginstall.sidecar_user': serviceUser,
-    }),
-    startRepository(configDirectory),
-  ])
+  signal.throwIfAborted()
+  const cluster = await startCluster(directory, installation, {
+    session_preload_libraries: 'pginstall',
+    dynamic_library_path: `$libdir:${join(state, 'main', 'lib')}`,
+    'pginstall.socket': socket,
+    'pginstall.directory': state,
+    'pginstall.sidecar_user': serviceUser,
+  })
+  started.push(() => cluster.stop())
+  signal.throwIfAborted()
+  // Also after a failure: a signal may have ended the command when the server it waits for was up.
+  started.push(() => stopServer(configDirectory))
+  pginstall(configDirectory, 'server', 'start')
+  const repository = JSON.parse(pginstall(configDirectory, 'server', 'status', '--json')) as Stage['repository']
   writeSettings(configDirectory, `repositories/${repositoryName}`, { uri: repository.uri, key: repository.publicKey })
+  await setImmediate()
+  signal.throwIfAborted()
   let sidecar = await startSidecar(configDirectory, sidecarLog)
+  started.push(() => sidecar.stop())
+  signal.throwIfAborted()
   return {
     directory,
     installation,
@@ -90,9 +130,7 @@ export async function setStage(
       })
     },
     async close() {
-      await sidecar.stop()
-      pginstall(configDirectory, 'server', 'stop')
-      await cluster.stop()
+      await stopAll(started)
       directory.remove()
     },
   }
@@ -102,7 +140,8 @@ function startSidecar(configDirectory: string, logFile: string): Promise<Daemon>
   return startPginstall(configDirectory, ['sidecar'], { ready: 'pginstall sidecar: listening on', logFile })
 }
 
-async function startRepository(configDirectory: string): Promise<Stage['repository']> {
-  pginstall(configDirectory, 'server', 'start')
-  return JSON.parse(pginstall(configDirectory, 'server', 'status', '--json')) as Stage['repository']
+function stopServer(configDirectory: string): void {
+  const notRunning = 3
+  if (runPginstall(configDirectory, ['server', 'status']).status === notRunning) return
+  pginstall(configDirectory, 'server', 'stop')
 }
