@@ -1,12 +1,14 @@
 // The repositories that a sidecar may ask, one file each.
 import { join } from 'node:path'
 import { PginstallError } from '../model/errors.ts'
-import { lacking, readConf, readRecord, recordName, replaceSetting } from './setting-files.ts'
-import { type Definition, parseValue } from './setting-kinds.ts'
+import { checkUri } from './repository-uri.ts'
+import { lacking, locate, readConf, readRecord, replaceSetting } from './setting-files.ts'
+import { checkRecordName, type Definition, parseValue, recordName } from './setting-kinds.ts'
+import type { SettingSource } from './settings.ts'
 
 const repositoryDefinitions = {
   uri: { kind: 'text', default: '', description: 'where the repository is' },
-  key: { kind: 'list', default: '', description: 'public keys that sign its index' },
+  key: { kind: 'keys', default: '', description: 'public keys that sign its index' },
   unsigned: { kind: 'boolean', default: 'no', description: 'take an index that nobody signed; on loopback only' },
   fallback: {
     kind: 'boolean',
@@ -20,6 +22,10 @@ const repositoryDefinitions = {
     description: 'URI of the proxy to ask it through; "none" for none, empty for what the environment says',
   },
 } as const satisfies Record<string, Definition>
+
+export type RepositorySettingName = keyof typeof repositoryDefinitions
+
+export const repositorySettingNames = Object.keys(repositoryDefinitions) as RepositorySettingName[]
 
 /** A repository as repositories/NAME.conf sets it. */
 export type RepositorySettings = {
@@ -63,23 +69,70 @@ export function readRepositories(directories: string[], order: string[]): Reposi
   })
 }
 
+/** @throws PginstallError invalid_parameter_value */
+export function repositorySettingName(text: string): RepositorySettingName {
+  const name = text.toLowerCase().replaceAll('-', '_')
+  if (Object.hasOwn(repositoryDefinitions, name)) return name as RepositorySettingName
+  throw new PginstallError('invalid_parameter_value', `unrecognized repository setting: "${text}"`, {
+    hint: `There are: ${repositorySettingNames.join(', ')}.`,
+  })
+}
+
+export function describeRepositorySetting(name: RepositorySettingName): string {
+  return repositoryDefinitions[name].description
+}
+
+/**
+ * Raw values of all settings of one repository: of the last directory that has a file for it.
+ * @throws PginstallError config_file_error, undefined_file
+ */
+export function readRepositorySources(
+  directories: string[],
+  repository: string,
+): Record<RepositorySettingName, SettingSource> {
+  const files = directories.map((directory) => fileOf(directory, repository))
+  const file = files.findLast((candidate) => readConf(candidate).length > 0)
+  if (file === undefined) {
+    throw new PginstallError('undefined_file', `repository "${repository}" is not configured`, {
+      detail: `There is no ${files.at(-1)}.`,
+      hint: `Set it with: pginstall config --repository ${repository} uri URI`,
+    })
+  }
+  const sources = Object.fromEntries(
+    repositorySettingNames.map((name) => [name, { value: repositoryDefinitions[name].default }]),
+  ) as Record<RepositorySettingName, SettingSource>
+  for (const { name, value, line } of readConf(file)) {
+    sources[locate(file, line, () => repositorySettingName(name))] = { value, file, line }
+  }
+  return sources
+}
+
+/** @throws PginstallError invalid_name, invalid_parameter_value; then nothing is written */
 export async function writeRepositorySetting(
   directory: string,
   repository: string,
   key: string,
   value: string,
 ): Promise<void> {
-  if (!recordName.test(repository)) {
-    throw new PginstallError('invalid_name', `invalid repository name: "${repository}"`, {
-      detail: 'A repository name has letters, digits and characters of "._-", and begins with a letter or digit.',
-    })
-  }
-  const name = key.toLowerCase().replaceAll('-', '_')
-  if (!Object.hasOwn(repositoryDefinitions, name)) {
-    throw new PginstallError('invalid_parameter_value', `unrecognized repository setting: "${key}"`, {
-      hint: `There are: ${Object.keys(repositoryDefinitions).join(', ')}.`,
-    })
-  }
-  parseValue(name, repositoryDefinitions[name as keyof typeof repositoryDefinitions].kind, value)
-  await replaceSetting(join(directory, 'repositories', `${repository}.conf`), name, value)
+  const name = repositorySettingName(key)
+  const file = fileOf(directory, repository)
+  parseValue(name, repositoryDefinitions[name].kind, value)
+  if (name === 'uri' || name === 'unsigned') checkTogether(file, repository, name, value)
+  await replaceSetting(file, name, value)
+}
+
+/** Which URI may be used depends on who answers for what is there. */
+function checkTogether(file: string, name: string, changed: 'uri' | 'unsigned', value: string): void {
+  const entries = readConf(file)
+  const setTo = (other: 'uri' | 'unsigned') =>
+    other === changed ? value : entries.findLast((entry) => entry.name.toLowerCase() === other)?.value
+  const uri = setTo('uri')
+  // The URI may be set last.
+  if (uri === undefined) return
+  const unsigned = parseValue('unsigned', 'boolean', setTo('unsigned') ?? 'no') === true
+  checkUri({ name, uri, unsigned })
+}
+
+function fileOf(directory: string, repository: string): string {
+  return join(directory, 'repositories', `${checkRecordName(repository)}.conf`)
 }

@@ -5,10 +5,7 @@ import { userInfo } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { type ConfEntry, formatConfValue, parseConfFile } from '../model/conf-file.ts'
 import { describeCause, PginstallError } from '../model/errors.ts'
-import { type Definition, parseValue, type ValueOf } from './setting-kinds.ts'
-
-/** What repositories, targets and the files of a folder may be called. */
-export const recordName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+import { type Definition, parseValue, recordName, type ValueOf } from './setting-kinds.ts'
 
 /** The sidecar's OS user reads what root sets, whatever root's umask is. */
 const newFileMode = 0o644

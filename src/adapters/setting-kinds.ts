@@ -2,9 +2,23 @@
 import { PginstallError } from '../model/errors.ts'
 import { checkPattern } from '../model/names.ts'
 import { type Pin, parsePin } from '../model/policy.ts'
+import { parsePublicKey } from '../model/signature.ts'
+
+/** What repositories, targets and the files of a folder may be called. */
+export const recordName = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
 /** Text, whole numbers, sizes in bytes ('1GB'), times in milliseconds ('10s'), comma-separated lists. */
-export type Kind = 'text' | 'integer' | 'bytes' | 'milliseconds' | 'boolean' | 'list' | 'patterns' | 'pins'
+export type Kind =
+  | 'text'
+  | 'integer'
+  | 'bytes'
+  | 'milliseconds'
+  | 'boolean'
+  | 'list'
+  | 'names'
+  | 'keys'
+  | 'patterns'
+  | 'pins'
 
 export type Definition = { kind: Kind; default: string; description: string }
 
@@ -12,7 +26,7 @@ export type ValueOf<K extends Kind> = K extends 'integer' | 'bytes' | 'milliseco
   ? number
   : K extends 'boolean'
     ? boolean
-    : K extends 'list' | 'patterns'
+    : K extends 'list' | 'names' | 'keys' | 'patterns'
       ? string[]
       : K extends 'pins'
         ? Pin[]
@@ -28,11 +42,16 @@ export function parseValue(name: string, kind: Kind, value: string): string | nu
     case 'bytes':
       return parseNumber(name, value, { '': 1, b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 })
     case 'milliseconds':
-      return parseNumber(name, value, { '': 1, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 })
+      return parseNumber(name, value, { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 })
     case 'boolean':
       return parseBoolean(name, value)
     case 'list':
       return splitList(value)
+    case 'names':
+      return splitList(value).map(checkRecordName)
+    case 'keys':
+      // As they are written: what reads an index parses them again.
+      return splitList(value).filter((key) => parsePublicKey(key))
     case 'patterns':
       return splitList(value).map(checkPattern)
     case 'pins':
@@ -61,6 +80,15 @@ function parseBoolean(name: string, text: string): boolean {
   if (['off', 'false', 'no', '0'].includes(text.toLowerCase())) return false
   throw new PginstallError('invalid_parameter_value', `invalid value for "${name}": "${text}"`, {
     hint: 'It is yes or no.',
+  })
+}
+
+/** @throws PginstallError invalid_name */
+export function checkRecordName(name: string): string {
+  if (recordName.test(name)) return name
+  throw new PginstallError('invalid_name', `invalid repository name: "${name}"`, {
+    detail:
+      'A repository name has letters, digits and characters of "._-", and begins with a letter or digit. Several stand with commas between them.',
   })
 }
 

@@ -79,7 +79,7 @@ export const definitions = {
     default: 'postgres',
     description: 'OS user of the PostgreSQL server that the sidecar serves',
   },
-  repositories: { kind: 'list', default: '', description: 'names of the repositories, in the order they are asked' },
+  repositories: { kind: 'names', default: '', description: 'names of the repositories, in the order they are asked' },
   allow: { kind: 'patterns', default: '**', description: 'full names that may be installed' },
   deny: { kind: 'patterns', default: '', description: 'full names that may not, whatever allow says' },
   pins: {

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { PginstallError } from '../model/errors.ts'
-import { listIfThere, readConf, recordName } from './setting-files.ts'
+import { listIfThere, readConf } from './setting-files.ts'
+import { recordName } from './setting-kinds.ts'
 import { mainFile } from './settings.ts'
 
 /** What else stands in `directory`, where each target has a folder of its name. */

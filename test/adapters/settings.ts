@@ -8,6 +8,8 @@ import { listTargets, withTarget } from '../../src/adapters/targets.ts'
 import { PginstallError } from '../../src/model/errors.ts'
 import { makeTemporaryDirectory } from '../helpers/temporary-directory.ts'
 
+const someKey = `ed25519:${Buffer.alloc(32).toString('base64')}`
+
 function directory(t: ExecutionContext, text = ''): string {
   const made = makeTemporaryDirectory('settings')
   t.teardown(() => made.remove())
@@ -42,6 +44,9 @@ for (const [text, reason] of [
   ['listen_port = many', /line 1: invalid value for "listen_port"/],
   ["\nstall_timeout = '3 weeks'", /line 2: invalid value/],
   ["allow = 'github.com/*x'", /invalid full-name pattern/],
+  ["allow = 'foo'", /invalid full-name pattern/],
+  ["repositories = 'a b'", /invalid repository name: "a b"/],
+  ["stall_timeout = '10'", /invalid value/],
 ] as const) {
   test(`a broken file is refused, with file and line: ${text.trim()}`, (t) => {
     const error = t.throws(() => readSettings([directory(t, text)]), { instanceOf: PginstallError })
@@ -86,14 +91,14 @@ test('names are taken as on a command line', (t) => {
 test('repositories come in the order that is set, and must have a key', async (t) => {
   const path = directory(t)
   await writeRepositorySetting(path, 'b.example', 'uri', 'https://b.example/')
-  await writeRepositorySetting(path, 'b.example', 'key', 'ed25519:x')
+  await writeRepositorySetting(path, 'b.example', 'key', someKey)
   await writeRepositorySetting(path, 'a', 'uri', 'http://127.0.0.1/')
   t.throws(() => readRepositories([path], ['a']), { message: /contains an error: there is no "key"/ })
   await writeRepositorySetting(path, 'a', 'unsigned', 'yes')
   t.deepEqual(
     readRepositories([path], ['b.example', 'a']).map(({ name, keys, unsigned }) => ({ name, keys, unsigned })),
     [
-      { name: 'b.example', keys: ['ed25519:x'], unsigned: false },
+      { name: 'b.example', keys: [someKey], unsigned: false },
       { name: 'a', keys: [], unsigned: true },
     ],
   )

@@ -23,3 +23,33 @@ test('what is wrong is said with SQLSTATE and hint, and exit statuses are those 
   t.is(runPginstall(directory.path, ['--version']).status, 0)
   t.is(runPginstall(directory.path, ['config', '--help']).status, 0)
 })
+
+test('config shows and sets what a repository has, and refuses what only its reader would have refused', (t) => {
+  const directory = makeTemporaryDirectory('config')
+  t.teardown(() => directory.remove())
+  const run = (...args: string[]) => runPginstall(directory.path, ['config', ...args])
+  const ours = (...args: string[]) => run('--repository', 'ours', ...args)
+  t.regex(ours().stderr, /repository "ours" is not configured\n.*\nHINT: /)
+  t.is(ours('uri', 'https://example.org/').status, 0)
+  for (const [args, said] of [
+    [['uri', 'ftp://x'], /no http or https URI/],
+    [['uri', 'http://example.org/'], /clear text over a network/],
+    [['unsigned', 'yes'], /"unsigned" over a network/],
+    [['key', 'rubbish'], /invalid public key/],
+  ] as const) {
+    const { status, stderr } = ours(...args)
+    t.is(status, 1, args.join(' '))
+    t.regex(stderr, said)
+    t.regex(stderr, /^HINT: /m)
+  }
+  t.is(ours('uri').stdout, 'https://example.org/\n')
+  t.is(ours('key').stdout, '\n')
+  t.regex(ours().stdout, /^uri = 'https:\/\/example\.org\/'\t# .*ours\.conf:1\)\nkey = ''\t# .*\(default\)$/m)
+  t.deepEqual(
+    ['allow=foo', 'pins=foo=1.0', 'stall_timeout=10', 'repositories=a b'].map(
+      (setting) => run(...(setting.match(/^([^=]*)=(.*)$/)?.slice(1) ?? [])).status,
+    ),
+    [1, 1, 1, 1],
+  )
+  t.notRegex(run().stdout, /pginstall\.conf/, 'nothing was written')
+})

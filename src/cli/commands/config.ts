@@ -1,15 +1,20 @@
 // pginstall config: shows and changes settings.
 import type { Command } from 'commander'
-import { writeRepositorySetting } from '../../adapters/repository-settings.ts'
+import {
+  describeRepositorySetting,
+  readRepositorySources,
+  repositorySettingName,
+  repositorySettingNames,
+  writeRepositorySetting,
+} from '../../adapters/repository-settings.ts'
 import {
   describeSetting,
   readSettingSources,
-  type SettingName,
+  type SettingSource,
   settingName,
   writeSetting,
 } from '../../adapters/settings.ts'
 import { targetDirectory, withTarget } from '../../adapters/targets.ts'
-import { PginstallError } from '../../model/errors.ts'
 import type { CliContext } from '../context.ts'
 
 type Options = { repository?: string; target?: string; json?: boolean }
@@ -20,7 +25,7 @@ export function addConfigCommand(program: Command, context: CliContext): void {
     .description('show all settings, show one, or set one')
     .argument('[key]', 'setting; "-" and "_" are the same')
     .argument('[value]', 'its new value')
-    .option('--repository <name>', 'set uri, key or unsigned of this repository')
+    .option('--repository <name>', `a setting of this repository: ${repositorySettingNames.join(', ')}`)
     .option('--target <name>', 'the settings of this target, which hold for its sidecar alone')
     .option('--json', 'as JSON')
     .action((key: string | undefined, value: string | undefined, options: Options) =>
@@ -37,32 +42,35 @@ async function runConfig(
   const { target } = options
   const last = context.configDirectories.at(-1) as string
   const directory = target === undefined ? last : targetDirectory(last, target)
-  if (options.repository !== undefined) {
-    if (key === undefined || value === undefined) {
-      throw new PginstallError('invalid_parameter_value', 'a repository needs a setting and a value', {
-        hint: `For example: pginstall config --repository ${options.repository} uri https://repository.example/`,
-      })
-    }
-    await writeRepositorySetting(directory, options.repository, key, value)
-    return
-  }
+  const { repository, json = false } = options
   if (key !== undefined && value !== undefined) {
-    await writeSetting(directory, settingName(key), value)
-    return
+    if (repository !== undefined) return writeRepositorySetting(directory, repository, key, value)
+    return writeSetting(directory, settingName(key), value)
   }
   const { configDirectories: given } = context
   const directories = target === undefined ? given : withTarget(given, target)
-  show(context, directories, key === undefined ? undefined : settingName(key), options.json ?? false)
+  if (repository !== undefined) {
+    const only = key === undefined ? undefined : repositorySettingName(key)
+    show(context, readRepositorySources(directories, repository), describeRepositorySetting, only, json)
+    return
+  }
+  const only = key === undefined ? undefined : settingName(key)
+  show(context, readSettingSources(directories), describeSetting, only, json)
 }
 
-function show(context: CliContext, directories: string[], only: SettingName | undefined, json: boolean): void {
-  const sources = readSettingSources(directories)
+function show<Name extends string>(
+  context: CliContext,
+  sources: Record<Name, SettingSource>,
+  describe: (name: Name) => string,
+  only: Name | undefined,
+  json: boolean,
+): void {
   if (only !== undefined && !json) {
     context.out(sources[only].value)
     return
   }
-  const names = only === undefined ? (Object.keys(sources) as SettingName[]) : [only]
-  const rows = names.map((name) => ({ name, ...sources[name], description: describeSetting(name) }))
+  const names = only === undefined ? (Object.keys(sources) as Name[]) : [only]
+  const rows = names.map((name) => ({ name, ...sources[name], description: describe(name) }))
   if (json) {
     context.out(JSON.stringify(only === undefined ? rows : rows[0], null, 2))
     return

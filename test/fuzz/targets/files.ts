@@ -109,7 +109,7 @@ function withPlace(
 }
 
 /** Enough for a repository, or a grant, to be read at all. */
-const sound = fc.constantFrom('', "uri = 'https://a.b/'\nkey = 'ed25519:x'\n", "role = r\nextensions = 'a.b/*'\n")
+const sound = fc.constantFrom('', "uri = 'https://a.b/'\nunsigned = no\n", "role = r\nextensions = 'a.b/*'\n")
 const looseSettings = fc.oneof(
   loose,
   fc
