@@ -100,5 +100,6 @@ function describeProcess(pid: number): Pick<ServerState, 'started' | 'booted'> {
 function alreadyRunning(directory: string, { pid, answers }: ServerState): PginstallError {
   return new PginstallError('duplicate_object', `a repository server is running on "${directory}"`, {
     detail: answers === undefined ? `Its process id is ${pid}.` : `Its process id is ${pid}; it is at ${answers.uri}.`,
+    hint: '"pginstall server status" shows it, "pginstall server stop" ends it.',
   })
 }

@@ -34,7 +34,7 @@ function statusOf(etc: string): Status {
 test('starts, shows its status, takes uploads and stops by command', async (t) => {
   const { directory, etc, data } = setUpCommand(t)
   t.is(runPginstall(etc, ['server', 'status']).status, 3)
-  t.regex(runPginstall(etc, ['server', 'stop']).stderr, /no repository server is running/)
+  t.regex(runPginstall(etc, ['server', 'stop']).stderr, /no repository server is running.*\nHINT: /)
   const started = runPginstall(etc, ['server', 'start'])
   t.is(started.status, 0, started.stderr)
   const status = statusOf(etc)

@@ -126,7 +126,9 @@ async function stop(context: CliContext): Promise<void> {
   const { server_directory: directory } = context.settings()
   const state = await readServerState(directory)
   if (state === undefined) {
-    throw new PginstallError('undefined_file', `no repository server is running on "${directory}"`)
+    throw new PginstallError('undefined_file', `no repository server is running on "${directory}"`, {
+      hint: 'Setting "server_directory" says whose server is meant: pginstall config server_directory',
+    })
   }
   process.kill(state.pid, 'SIGTERM')
   const limit = AbortSignal.timeout(stopTimeLimitMs)
