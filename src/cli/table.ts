@@ -27,6 +27,11 @@ export function formatFields(fields: [name: string, value: string | undefined][]
   return known.map(([name, value]) => `${`${name}:`.padEnd(width + 1)} ${plain(value)}`)
 }
 
+/** `1 archive`, `2 archives`: of nouns whose plural ends in s. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}
+
 const units = ['B', 'kB', 'MB', 'GB', 'TB']
 
 /** As pg_size_pretty() has them, with one more digit: 1.2 MB. */

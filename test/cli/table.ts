@@ -1,5 +1,5 @@
 import test from 'ava'
-import { formatBytes, formatFields, formatTable, plain } from '../../src/cli/table.ts'
+import { count, formatBytes, formatFields, formatTable, plain } from '../../src/cli/table.ts'
 
 test('what a terminal would obey is not shown', (t) => {
   t.is(plain('a\u001b[2Jb\nc\u0007\u202ed\u009be'), 'a?[2Jb?c??d?e')
@@ -39,4 +39,8 @@ test('sizes have the largest unit that leaves a whole one', (t) => {
     '5.0 TB',
     '1048576.0 TB',
   ])
+})
+
+test('one of a kind is in the singular', (t) => {
+  t.deepEqual([count(0, 'grant'), count(1, 'grant'), count(2, 'grant')], ['0 grants', '1 grant', '2 grants'])
 })

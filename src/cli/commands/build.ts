@@ -10,11 +10,11 @@ import type { CliContext } from '../context.ts'
 
 type Options = {
   fullName: string
-  pgConfig: string[]
+  pgConfig?: string[]
   output: string
   log?: string
   buildNumber: number
-  requires: Record<string, string>
+  requires?: Record<string, string>
   json?: boolean
 }
 
@@ -28,7 +28,6 @@ export function addBuildCommand(program: Command, context: CliContext): void {
       '--pg-config <path>',
       'pg_config to build with; may be given again (default: the setting pg_config)',
       collect,
-      [],
     )
     .option('--output <directory>', 'where archives go', '.')
     .option('--log <directory>', 'where build logs go (default: the output directory)')
@@ -42,7 +41,6 @@ export function addBuildCommand(program: Command, context: CliContext): void {
       '--requires <name=full>',
       'provider of a required extension that does not come with PostgreSQL; may be given again',
       collectRequires,
-      {},
     )
     .option('--json', 'what was built, as JSON')
     .action((source: string, options: Options) => runBuild(context, source, options))
@@ -57,12 +55,12 @@ async function runBuild(context: CliContext, source: string, options: Options): 
   const built = await buildExtension({
     source: isGitUri(source) ? source : resolve(source),
     fullName: options.fullName,
-    pgConfigs: options.pgConfig.length > 0 ? options.pgConfig : [settings.pg_config],
+    pgConfigs: options.pgConfig ?? [settings.pg_config],
     outputDirectory: resolve(options.output),
     logDirectory: resolve(options.log ?? options.output),
     buildRoot: settings.build_root || tmpdir(),
     buildNumber: options.buildNumber,
-    requires: options.requires,
+    requires: options.requires ?? {},
     ...(process.getuid?.() === 0 ? { user: findUser(settings.build_user) } : {}),
     gmake: settings.gmake,
     signal: context.signal,
@@ -76,11 +74,11 @@ function describe({ file, identity, manifest, sha256, size }: BuiltArchive): unk
   return { file, identity, sha256, size, manifest }
 }
 
-function collect(value: string, before: string[]): string[] {
+function collect(value: string, before: string[] = []): string[] {
   return [...before, value]
 }
 
-function collectRequires(value: string, before: Record<string, string>): Record<string, string> {
+function collectRequires(value: string, before: Record<string, string> = {}): Record<string, string> {
   const at = value.indexOf('=')
   const name = value.slice(0, at)
   if (at < 1 || parseExtensionName(name).kind !== 'short') {

@@ -19,6 +19,7 @@ import { checkDirectory, checkDisk, checkUsers } from '../doctor/machine.ts'
 import { checkRepositories } from '../doctor/repositories.ts'
 import { checkServer } from '../doctor/server.ts'
 import { checkSidecar } from '../doctor/sidecar.ts'
+import { count } from '../table.ts'
 
 type Options = ConnectionOptions & { target?: string; json?: true }
 
@@ -58,7 +59,7 @@ async function* examine(context: CliContext, options: Options): AsyncGenerator<F
     directories = target === undefined ? given : withTarget(given, target)
     settings = readSettings(directories)
     const grants = readGrants(directories).length
-    yield ok('settings', `read from ${directories.join(', ')}; ${grants} grants`)
+    yield ok('settings', `read from ${directories.join(', ')}; ${count(grants, 'grant')}`)
   } catch (thrown) {
     yield failure('settings', thrown, settingsHint)
     return

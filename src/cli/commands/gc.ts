@@ -5,7 +5,7 @@ import { dropRoot } from '../../adapters/privileges.ts'
 import { bytesFreed, clearStore } from '../../install/clear-store.ts'
 import { listArchives, requireStore, type StoredArchiveEntry } from '../../install/store-contents.ts'
 import type { CliContext } from '../context.ts'
-import { formatBytes, plain } from '../table.ts'
+import { count, formatBytes, plain } from '../table.ts'
 import { readStoreUses } from '../target-uses.ts'
 import { describeArchive, shownDigits, tellFaults } from './list.ts'
 
@@ -49,7 +49,7 @@ async function collect(context: CliContext, options: Options): Promise<void> {
   for (const { archive, reasons } of kept) context.out(plain(`kept: ${nameOf(archive)}: ${reasons.join(' ')}`))
   const would = options.dryRun ? 'would be ' : ''
   for (const archive of gone) context.out(plain(`${would}removed: ${nameOf(archive)}`))
-  context.out(`${gone.length} archives ${would}removed, ${formatBytes(bytes)} ${would}freed`)
+  context.out(`${count(gone.length, 'archive')} ${would}removed, ${formatBytes(bytes)} ${would}freed`)
 }
 
 /** As the sidecar's user: what lies there is a less privileged user's, who may exchange it as we go. */

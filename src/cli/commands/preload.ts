@@ -136,7 +136,7 @@ function list(context: CliContext, scene: PreloadScene, { json }: PreloadOptions
   const cells = rows.map(({ module, full_name, version, configured, running, waiting }) => [
     ...[module, full_name ?? '-', version ?? '-', word(configured), word(running), waiting ?? '-'],
   ])
-  for (const line of formatTable(['module', 'extension', 'version', 'set', 'running', 'waiting'], cells))
+  for (const line of formatTable(['MODULE', 'EXTENSION', 'VERSION', 'SET', 'RUNNING', 'WAITING'], cells))
     context.out(line)
 }
 

@@ -7,6 +7,7 @@ import { PginstallError } from '../../model/errors.ts'
 import { error, type Finding, failure, ok, warning } from '../../model/finding.ts'
 import { indexTimeLimitMs, maxTopIndexBytes, parseTopIndex, topIndexPath } from '../../model/index.ts'
 import { openIndex, openUnsignedIndex } from '../../model/signature.ts'
+import { count } from '../table.ts'
 
 /** A clock that is off by more than this is wrong, whoever's it is. */
 const maxSkewMs = 5 * 60_000
@@ -69,7 +70,7 @@ function checkIndex(
   if (Date.parse(expires) <= Date.now()) {
     return error(check, `its index has expired at ${expires}`, "Check this machine's clock, then ask who runs it.")
   }
-  const text = `${uri}, index ${version} with ${Object.keys(names).length} names, good until ${expires}`
+  const text = `${uri}, index ${version} with ${count(Object.keys(names).length, 'name')}, good until ${expires}`
   if (!unsigned) return ok(check, `${text}, signed by the key that is pinned`)
   return warning(check, `${text}, unsigned`, 'Pin its key, and set unsigned to no.')
 }
@@ -80,6 +81,6 @@ function checkClock(name: string, date: string | undefined): Finding[] {
   const skewMs = Date.now() - theirs
   if (Math.abs(skewMs) <= maxSkewMs) return [ok('clock', `agrees with that of repository ${name}`)]
   const minutes = Math.round(Math.abs(skewMs) / 60_000)
-  const text = `it is ${minutes} minutes ${skewMs > 0 ? 'ahead of' : 'behind'} that of repository ${name}`
+  const text = `it is ${count(minutes, 'minute')} ${skewMs > 0 ? 'ahead of' : 'behind'} that of repository ${name}`
   return [error('clock', text, 'Set it by the network: timedatectl set-ntp true')]
 }
