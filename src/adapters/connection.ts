@@ -31,7 +31,9 @@ export function resolveConnection(
   const user = options.username || environment.PGUSER || osUser
   const port = options.port || environment.PGPORT || defaultPort
   if (!/^[0-9]{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65535) {
-    throw new PginstallError('invalid_parameter_value', `invalid port number: "${port}"`)
+    throw new PginstallError('invalid_parameter_value', `invalid port number: "${port}"`, {
+      hint: 'A port is a number from 1 to 65535, of --port or PGPORT.',
+    })
   }
   const target = {
     host: options.host || environment.PGHOST || defaultHost(),

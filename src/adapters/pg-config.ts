@@ -31,10 +31,16 @@ const timeoutMs = 30_000
 
 /**
  * Asks a pg_config.
- * @throws PginstallError io_error when it cannot be run or does not answer as one
+ * @throws PginstallError undefined_file when there is none, io_error when it cannot be run or does not answer as one
  */
 export async function readPgConfig(path: string, signal: AbortSignal): Promise<PgConfig> {
-  const { stdout } = await runProcess(path, [], { signal, timeoutMs })
+  const { stdout } = await runProcess(path, [], { signal, timeoutMs }).catch((cause: unknown) => {
+    if (!isNotThere(cause)) throw cause
+    throw new PginstallError('undefined_file', `could not run program "${path}": there is none`, {
+      hint: 'Name one with: pginstall config pg_config PATH, or with --pg-config PATH; on Debian it is /usr/lib/postgresql/MAJOR/bin/pg_config.',
+      cause,
+    })
+  })
   const answers = new Map<string, string>()
   for (const line of stdout.split('\n')) {
     const match = /^([A-Z_-]+) = ?(.*)$/.exec(line)
@@ -93,6 +99,12 @@ export async function readBuiltAgainst(pg: PgConfig, signal: AbortSignal): Promi
     wal_block_size: number('XLOG_BLCKSZ'),
     assertions: macro('USE_ASSERT_CHECKING') !== undefined,
   }
+}
+
+/** Whether a program could not be run because there is none. */
+function isNotThere(thrown: unknown): boolean {
+  const cause = thrown instanceof Error ? thrown.cause : undefined
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
 }
 
 function parseVersion(version: string, path: string): number {

@@ -66,12 +66,12 @@ export async function findDataDirectory(
   if (only !== undefined && found.length === 1) return only
   if (only === undefined) {
     throw new PginstallError('undefined_file', `no cluster of ${installation.path} was found`, {
-      hint: 'Start its server, or say which one: --data-directory DIRECTORY.',
+      hint: 'Start its server, or say which one: setting data_directory, or --data-directory DIRECTORY of "pginstall setup".',
     })
   }
   throw new PginstallError('invalid_parameter_value', `several clusters belong to ${installation.path}`, {
     detail: `Their data directories are ${found.sort().join(', ')}.`,
-    hint: 'Say which one: --data-directory DIRECTORY; and give each a --target NAME of its own.',
+    hint: 'Say which one: setting data_directory, or --data-directory DIRECTORY of "pginstall setup"; and give each a --target NAME of its own.',
   })
 }
 

@@ -35,5 +35,6 @@ for (const port of ['0', '65536', '-1', '5432x', '1e3']) {
   test(`"${port}" is no port`, (t) => {
     const error = t.throws(() => resolveConnection({ port }, {}, 'os'), { instanceOf: PginstallError })
     t.is(error?.sqlstate, '22023')
+    t.regex(error?.hint ?? '', /PGPORT/)
   })
 }

@@ -1,7 +1,7 @@
 // The commands, as users run them: pginstall server, pginstall upload.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -42,7 +42,7 @@ test('starts, shows its status, takes uploads and stops by command', async (t) =
   t.regex(status.publicKey, /^ed25519:/)
   if (isRoot) t.not(statSync(`/proc/${status.pid}`).uid, 0, 'root is given up')
   const twice = runPginstall(etc, ['server', 'start'])
-  t.deepEqual([twice.status, /a repository server is running/.test(twice.stderr)], [1, true])
+  t.deepEqual([twice.status, /a repository server is running.*\n.*\nHINT: /.test(twice.stderr)], [1, true])
 
   const archive = makeArchive({ fullName: 'x.example/y/sent' })
   const file = join(directory.path, archive.file)
@@ -72,7 +72,7 @@ test('says why it does not start', (t) => {
   writeSettings(etc, 'pginstall', { ...settings, pg_config: join(directory.path, 'nowhere') })
   const { status, stderr } = runPginstall(etc, ['server', 'start'])
   t.is(status, 1)
-  t.regex(stderr, /could not run program ".*nowhere"/)
+  t.regex(stderr, /could not run program ".*nowhere": there is none\nHINT: /)
   t.is(runPginstall(etc, ['server', 'status']).status, 3)
 })
 
@@ -84,7 +84,12 @@ test('the token is not sent in clear text over a network, nor taken from a file 
   const clear = runPginstall(etc, ['upload', '--server', 'http://repository.example/', file])
   t.deepEqual([clear.status, /clear text/.test(clear.stderr)], [1, true])
   const token = join(directory.path, 'token')
-  writeFileSync(token, 'secret\n', { mode: 0o644 })
+  writeSettings(etc, 'pginstall', { server_directory: data, admin_token_file: token })
+  const upload = () => runPginstall(etc, ['upload', '--server', 'http://127.0.0.1:9/', file]).stderr
+  t.regex(upload(), /there is no token.*\nHINT: .*admin_token_file/)
+  writeFileSync(token, 'secret\n', { mode: 0o600 })
+  t.regex(upload(), /\nHINT: .*server status/)
+  chmodSync(token, 0o644)
   writeSettings(etc, 'pginstall', { server_directory: data, admin_token_file: token })
   const loose = runPginstall(etc, ['upload', '--server', 'http://127.0.0.1:9/', file])
   t.deepEqual([loose.status, /group or world access/.test(loose.stderr)], [1, true])

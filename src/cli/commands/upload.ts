@@ -15,7 +15,10 @@ export function addUploadCommand(program: Command, context: CliContext): void {
     .description('publish archives at a repository server')
     .argument('<file...>', 'archives, named as they were built')
     .option('--server <uri>', 'the server; without, that of server_uri, or the one that runs here')
-    .addHelpText('after', '\nThe token is read from the file that setting admin_token_file names.')
+    .addHelpText(
+      'after',
+      '\nThe token is read from the file that setting admin_token_file names, by default admin-token in server_directory.',
+    )
     .action((files: string[], { server }: { server?: string }) => upload(context, files, server))
 }
 
@@ -24,14 +27,38 @@ async function upload(context: CliContext, files: string[], server: string | und
   // Before anything is sent: one misnamed file ends the command.
   for (const file of files) parseIdentity(basename(file))
   const base = checkServer(server ?? (await defaultServer(settings)))
-  const token = await readSecret(settings.admin_token_file || join(settings.server_directory, 'admin-token'))
+  const token = await readToken(settings)
   const http = createHttpClient({ connectTimeoutMs: settings.connect_timeout, stallTimeoutMs: settings.stall_timeout })
   for (const file of files) {
     const name = basename(file)
     context.progress(`uploading ${name}`)
     const url = new URL(`archives/${encodeURIComponent(name)}`, base).href
-    const { status } = await http.upload(url, { file, token, signal: context.signal })
+    const { status } = await http.upload(url, { file, token, signal: context.signal }).catch(explain)
     context.out(`${name}: ${status === 201 ? 'published' : 'was published already'}`)
+  }
+}
+
+/** Nothing was answered: whether there is a server is for its machine to say. */
+function explain(thrown: unknown): never {
+  const unanswered = thrown instanceof PginstallError && thrown.is('io_error') && thrown.cause !== undefined
+  if (!unanswered || thrown.hint !== undefined) throw thrown
+  throw new PginstallError('io_error', thrown.message, {
+    ...(thrown.detail === undefined ? {} : { detail: thrown.detail }),
+    hint: 'See whether it runs, by "pginstall server status" on its machine, or name another with --server URI.',
+    cause: thrown,
+  })
+}
+
+async function readToken(settings: Settings): Promise<string> {
+  const path = settings.admin_token_file || join(settings.server_directory, 'admin-token')
+  try {
+    return await readSecret(path)
+  } catch (cause) {
+    if (!(cause instanceof PginstallError) || !cause.is('undefined_file')) throw cause
+    throw new PginstallError('undefined_file', `there is no token to upload with: ${cause.message}`, {
+      hint: 'Copy the admin-token of the server here, readable by you alone, and name it: pginstall config admin_token_file PATH',
+      cause,
+    })
   }
 }
 
