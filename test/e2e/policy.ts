@@ -245,10 +245,12 @@ test.serial(
     await chosen('git.example/b/*, git.example/a/*', 'git.example/b/tool')
     await chosen('git.example/none/**, git.example/a/*, **', 'git.example/a/tool')
     await chosen('*/*/*/tool', 'git.example/b/deep/tool')
-    for (const patterns of ['', 'git.example/none/**', 'git.example/*', 'b/tool', 'git.exampl/**']) {
+    for (const patterns of ['', 'git.example/none/**', 'git.example/*', 'git.exampl/**']) {
       await prefer(patterns)
       await fails('CREATE EXTENSION tool', ambiguous(...providers))
     }
+    for (const patterns of ['b/tool', 'rubbish', 'git.example/b/*, tool'])
+      await fails(`SET pginstall.prefer = '${patterns}'`, { code: '22023', detail: /^A pattern begins with a host/ })
     await prefer('git.example/b/**, git.example/a/tool')
     await fails('CREATE EXTENSION tool', ambiguous('git.example/b/tool', 'git.example/b/deep/tool'))
 
