@@ -250,7 +250,11 @@ test.serial(
       await fails('CREATE EXTENSION tool', ambiguous(...providers))
     }
     for (const patterns of ['b/tool', 'rubbish', 'git.example/b/*, tool'])
-      await fails(`SET pginstall.prefer = '${patterns}'`, { code: '22023', detail: /^A pattern begins with a host/ })
+      await fails(`SET pginstall.prefer = '${patterns}'`, {
+        code: '22023',
+        message: /^invalid value for parameter/,
+        detail: /^A pattern begins with a host/,
+      })
     await prefer('git.example/b/**, git.example/a/tool')
     await fails('CREATE EXTENSION tool', ambiguous('git.example/b/tool', 'git.example/b/deep/tool'))
 
