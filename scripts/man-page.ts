@@ -14,4 +14,4 @@ const context = createContext({
   signal: new AbortController().signal,
   serviceManager: connectServiceManager(undefined, undefined),
 })
-writeFileSync(file, manPage(readCommandTree(createProgram(context)), packageVersion()))
+writeFileSync(file, manPage(readCommandTree(await createProgram(context)), packageVersion()))

@@ -47,7 +47,8 @@ async function main(): Promise<void> {
     serviceManager: connectServiceManager(process.env.NOTIFY_SOCKET, process.env.WATCHDOG_USEC),
   })
   try {
-    await createProgram(context).parseAsync()
+    const program = await createProgram(context, process.argv[2])
+    await program.parseAsync()
   } catch (thrown) {
     // Commander has said already what is wrong with the arguments; 0 is --help and --version.
     if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2

@@ -15,7 +15,7 @@ const nowhere = makeTemporaryDirectory('completion')
 test.after.always(() => nowhere.remove())
 
 const tree = readCommandTree(
-  createProgram(
+  await createProgram(
     createContext({
       configDirectories: [],
       environment: {},
