@@ -7,6 +7,8 @@ import { makeDirectory, makePrivateDirectory, readIfThere, replaceCachedFile, re
 /** The signed file as it came, the tag to ask for it again, and for how long that is not called for. */
 export type SignedFile = { etag: string | undefined; envelope: string; freshMs: number }
 
+/** Where the signed file says for how long it is fresh: before anything that its repository has written. */
+const maxHeadCharacters = 32
 /** What the smallest file takes on a disk: a million tiny ones fill it too. */
 const diskBlockBytes = 4096
 
@@ -34,7 +36,8 @@ export class IndexFiles {
   /** Resolves when it is safe on disk. */
   async keepSigned(file: SignedFile): Promise<void> {
     this.#makeDirectories()
-    await replaceFile(this.#signed, JSON.stringify(file), this.#work)
+    const { freshMs, etag, envelope } = file
+    await replaceFile(this.#signed, JSON.stringify({ freshMs, etag, envelope }), this.#work)
   }
 
   /** When it was last good is for people to see: what is in the store installs from a disk that takes no writes. */
@@ -42,6 +45,14 @@ export class IndexFiles {
     try {
       utimesSync(this.#signed, now, now)
     } catch {}
+  }
+
+  /** Whether it is not older than it may be, by what was said with it and by `maxMs`. */
+  isFresh(now: Date, maxMs: number): boolean {
+    const freshMs = /"freshMs":(\d+)/.exec(this.readSigned()?.slice(0, maxHeadCharacters) ?? '')?.[1]
+    if (freshMs === undefined) return false
+    const ageMs = now.getTime() - this.signedTime().getTime()
+    return ageMs >= 0 && ageMs < Math.min(Number(freshMs), maxMs)
   }
 
   /** When it was last good. */

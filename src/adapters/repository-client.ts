@@ -82,10 +82,10 @@ export class RepositoryClient {
    * something in it asks.
    */
   fresh(now: Date): TopIndex | undefined {
+    // A large index is not opened only to be asked for all the same.
+    if (!this.#files.isFresh(now, maxFreshMs)) return undefined
     const kept = this.#readKept()
-    if (kept === undefined || this.hasExpired(kept.index, now)) return undefined
-    const ageMs = now.getTime() - this.#files.signedTime().getTime()
-    return ageMs >= 0 && ageMs < Math.min(kept.freshMs, maxFreshMs) ? kept.index : undefined
+    return kept === undefined || this.hasExpired(kept.index, now) ? undefined : kept.index
   }
 
   /**

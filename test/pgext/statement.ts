@@ -131,7 +131,7 @@ test.serial('names and versions that break the grammar are refused, each with th
     ['"GitHub.com/dim/prefix"', /lower case/],
     ['"github.com/../prefix"', /"\.\."/],
     ['"github.com/dim/"', /empty/],
-    ['"https://github.com/dim/prefix"', /no dot/],
+    ['"https://github.com/dim/prefix"', /leave it out/],
     ['"x.example/a""b"', /other than/],
     [`"x.example/prefix" VERSION '../1'`, /Versions/],
     [`prefix VERSION '1--2'`, /Versions/],
